@@ -1,0 +1,1 @@
+"""Where everything is durable, and who owns what."""

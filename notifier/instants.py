@@ -1,0 +1,30 @@
+"""Instants as text: RFC 3339 in UTC with milliseconds, the form of everything that leaves the house. Pure."""
+
+from datetime import UTC, datetime, timedelta
+
+from notifier.model import Instant
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_text(at: Instant) -> str:
+    """1795258800000 -> '2026-11-21T11:00:00.000Z'."""
+    moment = _EPOCH + timedelta(milliseconds=at)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def optional_text(at: Instant | None) -> str | None:
+    return None if at is None else to_text(at)
+
+
+def from_datetime(moment: datetime) -> Instant:
+    """An aware datetime, to the millisecond (cut, not rounded)."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_text(text: str) -> Instant:
+    """RFC 3339 with an offset; ValueError for anything else."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone: write it as 2026-11-21T10:00:00Z")
+    return from_datetime(moment)

@@ -1,0 +1,1 @@
+"""Ways of telling: one module each, and one line each in `REGISTRY`."""

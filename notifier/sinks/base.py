@@ -1,0 +1,65 @@
+"""The seam of the sinks, and the settings that all of them share."""
+
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from notifier.errors import Reason
+from notifier.fields import Duration
+from notifier.model import CloudEvent, Instant
+
+
+class Message(NamedTuple):
+    """What one send carries. People's sinks use subject, text and html; the others the event's own bytes."""
+
+    id: str
+    to: str | None
+    event: CloudEvent
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+
+
+class Outcome(NamedTuple):
+    """How one attempt ended. `after` is Retry-After in seconds; `gone` disables the endpoint (410)."""
+
+    kind: Literal["delivered", "again", "dead", "gone"]
+    status: str | None = None
+    reason: Reason | None = None
+    detail: str = ""  # the other side's words, short, without secrets or whole addresses
+    after: float | None = None
+
+
+class Sink(Protocol):
+    """One configured way of telling."""
+
+    people: bool  # needs `to` and a template; not told of inferred and late events
+    at_most_once: bool  # `sending` is committed before the request
+    address: Literal["email", "phone", "webhook"] | None  # which of a recipient's addresses it sends to
+
+    def endpoint(self, to: str | None, /) -> str:
+        """Breaker, Retry-After and 410 go by it: a webhook's URL, an SMTP server, a gateway."""
+        ...
+
+    async def send(self, message: Message, now: Instant, /) -> Outcome:
+        """One attempt; never raises for the other side's faults."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+DEFAULT_RETRIES = tuple(
+    round(hours * 3_600_000) for hours in (5 / 3600, 5 / 60, 0.5, 2, 5, 10, 14, 20, 24)
+)  # Standard Webhooks, "retry schedule"
+
+
+class SinkSettings(BaseModel):
+    """Keys that every sending sink has (INTERFACE, 'Sink keys'). Durations are int ms."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+    people: ClassVar[bool] = False
+
+    type: Any
+    timeout: Duration = 15_000
+    retries: tuple[Duration, ...] = DEFAULT_RETRIES
+    breaker: int = 10

@@ -1,0 +1,1 @@
+"""Order APIs: one module each, and one line each in `REGISTRY`."""
