@@ -75,9 +75,12 @@ class Place(Value, frozen=True, kw_only=True):
 
 
 class Vehicle(Value, frozen=True, kw_only=True):
+    """`combined` says that the API tells the whole car as one text, plate included, and that `model` holds it."""
+
     model: str | None = None
     plate: str | None = None
     color: str | None = None
+    combined: bool = False
 
 
 class Performer(Value, frozen=True, kw_only=True):
@@ -365,7 +368,7 @@ class Command(Value, frozen=True, kw_only=True):
 
 
 class Fact(Value, frozen=True, kw_only=True):
-    """What every replica must know of an endpoint (`endpoint:<sink>:<address>`), a credential (`credential:<source>`)."""
+    """Known to every replica: of an endpoint (`endpoint:<sink>:<address>`) or a credential (`credential:<source>`)."""
 
     subject: str
     held_until: Instant | None = None
