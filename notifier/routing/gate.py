@@ -1,0 +1,160 @@
+"""The last question before an attempt: send it, hold it, or drop it. Pure: caps and clocks are arguments.
+
+There are no other timers than this: whatever waits is a pending delivery with a due time, so it survives a restart.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from notifier.errors import Reason
+from notifier.model import Delivery, Instant, State
+from notifier.routing.route import template_of
+from notifier.routing.rules import Rule, Send
+from notifier.routing.still import still_so
+
+
+class Go(NamedTuple):
+    """Send it now."""
+
+
+class Hold(NamedTuple):
+    """Look at it again at `until`; `reason` says why it waits."""
+
+    until: Instant
+    reason: str
+
+
+class Drop(NamedTuple):
+    """Never send it."""
+
+    state: Literal["expired", "dead"]
+    reason: Reason
+
+
+Verdict: TypeAlias = Go | Hold | Drop
+
+DEFERRED = frozenset({Reason.DELAYED, Reason.QUIET_HOURS, Reason.GROUPED, Reason.CAPPED})
+"""Held back by the rules, as opposed to being due and waiting for the other side."""
+
+
+class _Asked(NamedTuple):
+    delivery: Delivery
+    rule: Rule | None
+    send: Send | None
+    state: State | None
+    now: Instant
+    removed_at: Instant | None
+    disabled: bool
+    held_until: Instant | None
+    held_reason: str
+
+
+def decide(
+    delivery: Delivery,
+    rule: Rule | None,
+    state: State | None,
+    now: Instant,
+    *,
+    disabled: bool = False,
+    held_until: Instant | None = None,
+    held_reason: str = Reason.RETRY_AFTER,
+    removed_at: Instant | None = None,
+) -> Verdict:
+    """What becomes of an open delivery now.
+
+    `rule` is the one that made it, None if the configuration has lost it: it is sent all the same. `state` is the
+    order's newest, None where memory no longer holds it. `disabled` and `held_until` speak of the delivery's endpoint
+    (410; Retry-After or breaker, told apart by `held_reason`). `removed_at` is when the watch was removed; where it is
+    None, `state` is asked.
+    """
+    if removed_at is None and state is not None and state.retirement == "removed":
+        removed_at = state.retired_at
+    asked = _Asked(
+        delivery, rule, _send(delivery, rule), state, now, removed_at, disabled, held_until, str(held_reason)
+    )
+    for check in CHECKS:
+        verdict = check(asked)
+        if verdict is not None:
+            return _within(verdict, delivery.expires)
+    return Go()
+
+
+def _expired(asked: _Asked) -> Verdict | None:
+    expires = asked.delivery.expires
+    return Drop("expired", Reason.EXPIRED) if expires is not None and expires <= asked.now else None
+
+
+def _removed(asked: _Asked) -> Verdict | None:
+    """Of a removed order what was due is still sent; what the rules had put off is not."""
+    due, at = asked.delivery.due, asked.removed_at
+    put_off = asked.delivery.held in DEFERRED and due is not None and at is not None and due > at
+    return Drop("expired", Reason.REMOVED) if put_off else None
+
+
+def _early(asked: _Asked) -> Verdict | None:
+    due = asked.delivery.due
+    return Hold(due, asked.delivery.held or Reason.DELAYED) if due is not None and due > asked.now else None
+
+
+def _delayed(asked: _Asked) -> Verdict | None:
+    """`delay`: only if still so after it, asked before the first attempt."""
+    delivery, rule, state = asked.delivery, asked.rule, asked.state
+    if rule is None or not rule.delay or state is None or delivery.attempts or delivery.retried:
+        return None
+    return None if still_so(delivery.event, rule.when, state) else Drop("expired", Reason.OVERTAKEN)
+
+
+def _overtaken(asked: _Asked) -> Verdict | None:
+    """`while`: known to be in another phase. An uncertain phase is not known."""
+    send, state = asked.send, asked.state
+    if send is None or not send.while_phases or state is None or not state.certain:
+        return None
+    return None if state.phase in send.while_phases else Drop("expired", Reason.OVERTAKEN)
+
+
+def _disabled(asked: _Asked) -> Verdict | None:
+    """An operator's retry may pass: its success enables the endpoint again."""
+    return Drop("dead", Reason.ENDPOINT_DISABLED) if asked.disabled and not asked.delivery.retried else None
+
+
+def _held(asked: _Asked) -> Verdict | None:
+    until = asked.held_until
+    return Hold(until, asked.held_reason) if until is not None and until > asked.now else None
+
+
+CHECKS: Sequence[Callable[[_Asked], Verdict | None]] = (
+    _expired,
+    _removed,
+    _early,
+    _delayed,
+    _overtaken,
+    _disabled,
+    _held,
+)
+"""In this order; the first that says anything decides."""
+
+
+def _send(delivery: Delivery, rule: Rule | None) -> Send | None:
+    """The send that made this delivery, as the rule has it today."""
+    for send in rule.sends if rule else ():
+        template = template_of(send, people=delivery.template is not None, type=delivery.event.type)
+        if send.sink == delivery.sink and template == delivery.template and _reaches(send, delivery.to):
+            return send
+    return None
+
+
+def _reaches(send: Send, to: str | None) -> bool:
+    match send.to:
+        case None:
+            return to is None
+        case "recipients":
+            return to is not None
+        case addresses:
+            return to in addresses
+
+
+def _within(verdict: Verdict, expires: Instant | None) -> Verdict:
+    """What expires while it is held is looked at then, so that the next of its lane need not wait any longer."""
+    if isinstance(verdict, Hold) and expires is not None:
+        return verdict._replace(until=min(verdict.until, expires))
+    return verdict
