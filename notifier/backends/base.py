@@ -181,6 +181,10 @@ class Backend(Protocol):
         """Known ones first, then as they come."""
         ...
 
+    async def known_facts(self) -> Sequence[Fact]:
+        """Those that are durable now, the newest of each subject."""
+        ...
+
     def trouble(self) -> str | None:
         """Why nothing can be committed just now, for /readyz; None when all is well."""
         ...

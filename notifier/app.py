@@ -1,0 +1,126 @@
+"""Wiring only: from a valid configuration to running loops."""
+
+import asyncio
+import contextlib
+import hashlib
+from collections import defaultdict
+
+import orjson
+import structlog
+
+from notifier.backends.base import Backend
+from notifier.backends.sqlite.backend import SqliteBackend
+from notifier.clock import Clock, SystemClock
+from notifier.config.model import Config
+from notifier.config.watches import parse_watch
+from notifier.errors import Unavailable
+from notifier.metrics import Metrics, replace
+from notifier.model import Command, Fact
+from notifier.service import runtime
+from notifier.service.deliverer import Deliverer
+from notifier.service.desk import Desk
+from notifier.service.endpoints import Endpoints
+from notifier.service.notable import NotableLooks
+from notifier.service.poller import Poller
+from notifier.service.supervisor import Supervisor
+
+log = structlog.get_logger()
+
+
+class App:
+    """The whole program but its doors. `desk` is what they talk to."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None, backend: Backend | None = None) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self.backend = backend or SqliteBackend(config.backend.path, self.clock)
+        self.runtime = runtime.build(config, self.clock)
+        self.endpoints = Endpoints(self._breaker_of, self.backend.tell, self.clock)
+        notable = NotableLooks()
+        self.poller = Poller(lambda: self.runtime, self.clock, self.metrics, notable)
+        self.deliverer = Deliverer(lambda: self.runtime, self.endpoints, self.clock, self.metrics)
+        self.supervisor = Supervisor(
+            self.backend, self.poller, self.deliverer, self.clock, self.metrics, notable, config.retention
+        )
+        self.desk = Desk(config, self.clock, self.metrics, self.backend, self.supervisor, notable)
+        self.metrics.at_scrape(self._measure)
+        self._loops: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Opens the backend and starts the loops; Refused when it cannot be opened."""
+        await self.backend.open()
+        self._loops = asyncio.create_task(self._run(), name="loops")
+
+    @property
+    def failed(self) -> "asyncio.Task[None]":
+        """Done when a loop has died: then the process should end."""
+        assert self._loops is not None
+        return self._loops
+
+    async def stop(self, within: float) -> None:
+        """No new looks and sends; what is under way has `within` seconds."""
+        await asyncio.gather(self.poller.close(min(within / 4, 1.0)), self.deliverer.close(within * 0.7))
+        if self._loops is not None:
+            self._loops.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loops
+        await self.backend.close(within * 0.2)
+        await self.runtime.close()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._learn(), name="facts")
+            group.create_task(self._file_watches(), name="watches of the file")
+            await self.supervisor.run()
+
+    async def _learn(self) -> None:
+        async for fact in self.backend.facts():
+            if endpoint := self.endpoints.learn(fact):
+                self.deliverer.wake(endpoint)
+
+    async def _file_watches(self) -> None:
+        """Each body of `watches:` once for each content, also after it was changed or removed by HTTP."""
+        known = {fact.subject for fact in await self.backend.known_facts()}
+        for body in self.config.watches:
+            text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+            subject = f"watch:{hashlib.sha256(text).hexdigest()}"
+            if subject in known:
+                continue
+            watch = parse_watch(body, self.config.sources, self.clock.now())
+            while True:
+                try:
+                    await self.backend.submit(Command(kind="put", key=watch.key, watch=watch, at=watch.updated_at))
+                    await self.backend.tell(Fact(subject=subject, at=watch.updated_at))
+                except Unavailable as error:
+                    log.warning("file_watch_put_off", reason=str(error))
+                    await asyncio.sleep(1)
+                else:
+                    break
+
+    def _breaker_of(self, sink: str) -> int:
+        way = self.runtime.ways.get(sink)
+        return way.settings.breaker if way else 0
+
+    def _measure(self) -> None:
+        """Gauges that are counted when somebody asks."""
+        now = self.clock.now()
+        orders: defaultdict[tuple[str, ...], float] = defaultdict(float)
+        for shard in self.supervisor.shards.values():
+            for labels, count in shard.phases.items():
+                orders[labels] += count
+        pending: defaultdict[tuple[str, ...], float] = defaultdict(float, {(name,): 0.0 for name in self.runtime.ways})
+        oldest = dict(pending)
+        for delivery in self.deliverer.pending():
+            labels = (delivery.sink,)
+            pending[labels] += 1
+            oldest[labels] = max(oldest.get(labels, 0.0), (now - delivery.created_at) / 1000)
+        replace(self.metrics.orders, {labels: count for labels, count in orders.items() if count})
+        replace(self.metrics.deliveries_pending, pending)
+        replace(self.metrics.oldest_pending, oldest)
+        replace(self.metrics.endpoints_disabled, self.endpoints.disabled_by_sink())
+        budgets = {(name,): source.api.budget.used_ratio() for name, source in self.runtime.sources.items()}
+        replace(self.metrics.budget_used, budgets)
+        monotonic = self.clock.monotonic()
+        breakers = {("source", name): source.api.breaker for name, source in self.runtime.sources.items()}
+        replace(self.metrics.breaker_open, {labels: float(it.is_open(monotonic)) for labels, it in breakers.items()})

@@ -1,0 +1,1 @@
+"""The loops: supervisor (leases), shard (orders and commands), poller, deliverer, committer."""

@@ -1,0 +1,166 @@
+"""What is due next, and a bounded number of workers that take it: one for each credential, one for each endpoint."""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+from notifier.clock import Clock
+from notifier.model import Instant
+
+log = structlog.get_logger()
+
+LONGEST_WAIT = 1.0  # seconds; so that a step of the wall clock is noticed
+
+
+class Due(Protocol):
+    """Something with a due time. An entry whose `due` has moved on meanwhile is skipped when popped."""
+
+    due: Instant | None
+
+
+ItemT = TypeVar("ItemT", bound=Due)
+
+
+class Agenda(Generic[ItemT]):
+    """Earliest due time first. Workers are started when they are needed, at most `slots`."""
+
+    def __init__(self, name: str, work: Callable[[ItemT], Awaitable[None]], slots: int, clock: Clock) -> None:
+        self.name = name
+        self._work = work
+        self._slots = slots
+        self._clock = clock
+        self._heap: list[tuple[Instant, int, ItemT]] = []
+        self._count = 0
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._surplus = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+        self._paused = False
+        self._closed = False
+
+    def push(self, item: ItemT, due: Instant) -> None:
+        """Sets the item's due time; an earlier entry of it is void."""
+        item.due = due
+        self._count += 1
+        heapq.heappush(self._heap, (due, self._count, item))
+        if self._heap[0][2] is item and (self._idle or len(self._workers) < self._slots):
+            self._arm()
+
+    def extend(self, items: list[tuple[ItemT, Instant]]) -> None:
+        """Many at once, as after a restore."""
+        for item, due in items:
+            item.due = due
+            self._count += 1
+            self._heap.append((due, self._count, item))
+        heapq.heapify(self._heap)
+        self._arm()
+
+    def resize(self, slots: int) -> None:
+        """Workers above the new number end after what they are at."""
+        self._slots = slots
+        self._surplus = max(0, len(self._workers) - slots)
+        while self._surplus and self._idle:
+            self._wake()
+        self._arm()
+
+    def pause(self, paused: bool) -> None:
+        self._paused = paused
+        if not paused:
+            self._arm()
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def lag(self) -> int:
+        """How late the earliest entry is, in ms."""
+        return max(0, self._clock.now() - self._heap[0][0]) if self._heap else 0
+
+    async def close(self, within: float = 0) -> None:
+        """Takes nothing more; what is at work has `within` seconds to end, then it is cancelled."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for waiter in self._idle:
+            waiter.cancel()
+        workers = tuple(self._workers)
+        if workers and within > 0:
+            await asyncio.wait(workers, timeout=within)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _pop(self) -> ItemT | None:
+        """The earliest item if it is due."""
+        heap = self._heap
+        if self._paused:
+            return None
+        now = self._clock.now()
+        while heap and heap[0][0] <= now:
+            due, _, item = heapq.heappop(heap)
+            if item.due == due:
+                item.due = None
+                return item
+        return None
+
+    def _arm(self) -> None:
+        """Makes sure that somebody wakes when the head is due."""
+        if not self._heap or self._paused or self._closed:
+            return
+        head = self._heap[0][0]
+        wait = head - self._clock.now()
+        if wait <= 0:
+            self._wake()
+            return
+        if self._timer is not None:
+            if self._timer_at <= head:
+                return
+            self._timer.cancel()
+        self._timer_at = head
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(min(wait / 1000, LONGEST_WAIT), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._arm()
+
+    def _wake(self) -> None:
+        while self._idle:
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        if len(self._workers) < self._slots and not self._closed:
+            worker = asyncio.get_running_loop().create_task(self._run(), name=f"{self.name} worker")
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _run(self) -> None:
+        while not self._closed:
+            item = self._pop()
+            if item is None:
+                if self._surplus:
+                    self._surplus -= 1
+                    return
+                waiter = asyncio.get_running_loop().create_future()
+                self._idle.append(waiter)
+                self._arm()
+                await waiter
+                continue
+            if self._heap and (self._idle or len(self._workers) < self._slots):
+                self._arm()  # the next one may be due as well: pass the word on
+            try:
+                await self._work(item)
+            except Exception:
+                # One item's fault must not end the others' worker; the work itself maps what it expects.
+                log.exception("worker_failed", agenda=self.name)
+            if self._surplus:
+                self._surplus -= 1
+                self._arm()
+                return

@@ -1,0 +1,125 @@
+"""Group commit of one shard: what waits goes together, in one atomic step."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from notifier.backends.base import Change, Lease
+from notifier.clock import Clock
+from notifier.errors import LeaseLost, Unavailable
+from notifier.metrics import Metrics
+
+log = structlog.get_logger()
+
+MOST_ORDERS = 100
+MOST_RECORDS = 1_000
+MOST_BYTES = 4 * 1024 * 1024
+RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
+
+
+class Committer:
+    """One commit at a time. Memory changes only after `commit` has returned.
+
+    `blocked` is set while the backend takes nothing: then no look and no send begins (`on_blocked` tells them).
+    """
+
+    def __init__(self, lease: Lease, clock: Clock, metrics: Metrics, on_blocked: Callable[[bool], None]) -> None:
+        self._lease = lease
+        self._clock = clock
+        self._metrics = metrics
+        self._on_blocked = on_blocked
+        self._waiting: deque[tuple[Change, asyncio.Future[None]]] = deque()
+        self._wake = asyncio.Event()
+        self._failed: LeaseLost | None = None
+        self.blocked: str | None = None
+
+    async def commit(self, change: Change) -> None:
+        """Durable on return. LeaseLost: the outcome is unknown, the shard's memory is void."""
+        if self._failed is not None:
+            raise LeaseLost(str(self._failed))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((change, done))
+        self._wake.set()
+        await done
+
+    async def run(self) -> None:
+        """Until LeaseLost, which it raises after everybody who waited has got it."""
+        batch: list[tuple[Change, asyncio.Future[None]]] = []
+        try:
+            while True:
+                await self._wake.wait()
+                while self._waiting:
+                    batch = self._gather()
+                    await self._write([change for change, _ in batch])
+                    for _, done in batch:
+                        if not done.done():
+                            done.set_result(None)
+                    batch = []
+                self._wake.clear()
+        except LeaseLost as lost:
+            self._fail(batch, lost)
+            raise
+        except asyncio.CancelledError:
+            self._fail(batch, LeaseLost("the shard was given up"))
+            raise
+        except BaseException as error:
+            self._fail(batch, LeaseLost(f"commit failed: {type(error).__name__}"))
+            raise
+
+    @property
+    def idle(self) -> bool:
+        return not self._waiting and not self._wake.is_set()
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _gather(self) -> list[tuple[Change, asyncio.Future[None]]]:
+        batch: list[tuple[Change, asyncio.Future[None]]] = []
+        records = size = 0
+        while self._waiting and len(batch) < MOST_ORDERS:
+            change = self._waiting[0][0]
+            records += 1 + len(change.events) + len(change.deliveries)
+            size += _size(change)
+            if batch and (records > MOST_RECORDS or size > MOST_BYTES):
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _write(self, changes: list[Change]) -> None:
+        pause = RETRY_FIRST
+        began = self._clock.monotonic()
+        while True:
+            try:
+                await self._lease.commit(changes)
+            except Unavailable as error:
+                self._block(str(error))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RETRY_LAST)
+            else:
+                break
+        self._block(None)
+        self._metrics.commit.observe(self._clock.monotonic() - began)
+
+    def _block(self, reason: str | None) -> None:
+        if (reason is None) == (self.blocked is None):
+            self.blocked = reason
+            return
+        self.blocked = reason
+        if reason is None:
+            log.info("commits_resumed", shard=self._lease.shard)
+        else:
+            log.error("commits_blocked", shard=self._lease.shard, reason=reason)
+        self._on_blocked(reason is not None)
+
+    def _fail(self, batch: list[tuple[Change, asyncio.Future[None]]], lost: LeaseLost) -> None:
+        self._failed = lost
+        for _, done in (*batch, *self._waiting):
+            if not done.done():
+                done.set_exception(LeaseLost(str(lost)))
+        self._waiting.clear()
+
+
+def _size(change: Change) -> int:
+    size = len(change.state or b"") + sum(len(event.data) for event in change.events)
+    return size + sum(len(delivery.event.data) + len(delivery.facts or b"") for delivery in change.deliveries)

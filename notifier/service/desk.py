@@ -1,0 +1,91 @@
+"""What a front end may ask of the service: the one surface for HTTP, dashboard and demo."""
+
+from typing import NamedTuple
+
+from notifier.backends.base import Backend, View
+from notifier.clock import Clock
+from notifier.config.model import Config
+from notifier.config.watches import parse_watch
+from notifier.errors import Reason
+from notifier.metrics import Metrics
+from notifier.model import Command, Delivery, Instant, Watch
+from notifier.service.notable import NotableLook, NotableLooks
+from notifier.service.supervisor import Supervisor
+
+
+class Live(NamedTuple):
+    """What only the owner's memory knows of an order."""
+
+    next_poll_at: Instant | None
+    last_ok_at: Instant | None
+    last_error: str | None
+    failures: int
+    looks: tuple[NotableLook, ...]
+
+
+class Desk:
+    """Commands are durable on return; reading is the view's, and the owner's memory for what is newer than a commit."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        metrics: Metrics,
+        backend: Backend,
+        supervisor: Supervisor,
+        notable: NotableLooks,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.metrics = metrics
+        self._backend = backend
+        self._supervisor = supervisor
+        self._notable = notable
+
+    @property
+    def view(self) -> View:
+        return self._backend.view
+
+    async def put(self, body: object) -> tuple[Watch, bool]:
+        """Begins or changes a watch. True: it is new. InputError for a wrong body, Unavailable when it cannot be kept."""
+        watch = parse_watch(body, self.config.sources, self.clock.now())
+        new = await self._backend.submit(Command(kind="put", key=watch.key, watch=watch, at=watch.updated_at))
+        return watch, new
+
+    async def remove(self, key: str) -> bool:
+        """False: there is no such watch."""
+        return await self._backend.submit(Command(kind="remove", key=key, at=self.clock.now()))
+
+    async def retry(self, delivery: Delivery) -> None:
+        command = Command(kind="retry", key=delivery.key, delivery=delivery.id, at=self.clock.now())
+        await self._backend.submit(command)
+
+    def live(self, key: str) -> Live | None:
+        """None: the order is not in this replica's memory."""
+        for shard in self._supervisor.shards.values():
+            order = shard.orders.get(key)
+            if order is not None:
+                known = order.source in self.config.sources
+                return Live(
+                    next_poll_at=order.due if known else None,
+                    last_ok_at=order.last_ok,
+                    last_error=order.error if known else Reason.UNKNOWN_SOURCE,
+                    failures=order.failures,
+                    looks=self._notable.of(key),
+                )
+        return None
+
+    def trouble(self) -> tuple[str, ...]:
+        """Why this replica is not ready; empty when it is."""
+        reasons = []
+        if trouble := self._backend.trouble():
+            reasons.append(trouble)
+        shards = self._supervisor.shards.values()
+        if not shards:
+            reasons.append("no shard is owned yet")
+        for shard in shards:
+            if not shard.ready:
+                reasons.append(f"shard {shard.number} is being restored")
+            elif shard.committer.blocked and shard.committer.blocked not in reasons:
+                reasons.append(shard.committer.blocked)
+        return tuple(reasons)

@@ -1,0 +1,93 @@
+"""What is known of each endpoint: breaker (this replica's own), Retry-After and 410 (durable, told to all replicas)."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from notifier.clock import Clock
+from notifier.model import Fact, Instant
+from notifier.net.breaker import Breaker
+from notifier.sinks.base import Outcome
+
+log = structlog.get_logger()
+
+SUBJECT = "endpoint:"
+BREAKER_HOLD = 30.0  # seconds
+LONGEST_HOLD = 86_400_000  # ms: Retry-After is believed up to a day
+HOLD_TOLD_FROM = 1_000  # ms: a shorter one is over before another replica hears of it
+
+
+class Endpoint:
+    """Where a sink sends to."""
+
+    __slots__ = ("breaker", "disabled", "held_until", "name")
+
+    def __init__(self, name: str, breaker: Breaker) -> None:
+        self.name = name
+        self.breaker = breaker
+        self.held_until: Instant | None = None
+        self.disabled = False
+
+    @property
+    def sink(self) -> str:
+        return self.name.partition(":")[0]
+
+
+class Endpoints:
+    """By name, `<sink>:<address>`; made when first needed."""
+
+    def __init__(self, failures: Callable[[str], int], tell: Callable[[Fact], Awaitable[None]], clock: Clock) -> None:
+        """`failures`: how many in a row open the breaker of a sink's endpoints; 0: never."""
+        self._failures = failures
+        self._tell = tell
+        self._clock = clock
+        self._known: dict[str, Endpoint] = {}
+
+    def get(self, name: str) -> Endpoint:
+        endpoint = self._known.get(name)
+        if endpoint is None:
+            breaker = Breaker(self._failures(name.partition(":")[0]), BREAKER_HOLD)
+            endpoint = self._known[name] = Endpoint(name, breaker)
+        return endpoint
+
+    def learn(self, fact: Fact) -> Endpoint | None:
+        """A fact from the backend, also another replica's; the newest counts."""
+        if not fact.subject.startswith(SUBJECT):
+            return None
+        endpoint = self.get(fact.subject.removeprefix(SUBJECT))
+        endpoint.disabled = fact.disabled
+        endpoint.held_until = fact.held_until
+        return endpoint
+
+    async def record(self, endpoint: Endpoint, outcome: Outcome, now: Instant, forced: bool) -> None:
+        """One attempt's outcome. `forced`: an operator's retry, whose success enables a disabled endpoint."""
+        monotonic = self._clock.monotonic()
+        if outcome.kind == "delivered":
+            endpoint.breaker.success(monotonic)
+            if endpoint.disabled and forced:
+                log.info("endpoint_enabled", sink=endpoint.sink)
+                await self._say(endpoint, Fact(subject=SUBJECT + endpoint.name, at=now))
+        elif outcome.kind == "gone":
+            if not endpoint.disabled:
+                log.warning("endpoint_disabled", sink=endpoint.sink)
+                await self._say(endpoint, Fact(subject=SUBJECT + endpoint.name, disabled=True, at=now))
+        elif outcome.kind == "again":
+            endpoint.breaker.failure(monotonic)
+            if outcome.after:
+                until = now + min(round(outcome.after * 1000), LONGEST_HOLD)
+                endpoint.held_until = max(until, endpoint.held_until or 0)
+                if until - now >= HOLD_TOLD_FROM:
+                    fact = Fact(subject=SUBJECT + endpoint.name, held_until=endpoint.held_until, at=now)
+                    await self._say(endpoint, fact)
+        else:
+            endpoint.breaker.success(monotonic)  # it answered: the refusal is about this delivery
+
+    def disabled_by_sink(self) -> dict[tuple[str, ...], float]:
+        counts = Counter((endpoint.sink,) for endpoint in self._known.values() if endpoint.disabled)
+        return {labels: float(count) for labels, count in counts.items()}
+
+    async def _say(self, endpoint: Endpoint, fact: Fact) -> None:
+        await self._tell(fact)
+        endpoint.disabled = fact.disabled
+        endpoint.held_until = fact.held_until

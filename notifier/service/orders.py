@@ -1,0 +1,79 @@
+"""An order in memory: one slots record around the packed bytes that the backend stores. Decoded on change."""
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING
+
+from notifier import codec
+from notifier.cadence import Known
+from notifier.model import Instant, Phase, State
+from notifier.net.fetch import Request
+
+if TYPE_CHECKING:
+    from notifier.service.shard import Shard
+
+
+class Order:
+    """What the poller must know of an order; `last_ok`, `failures` and `error` are newer than the packed state's.
+
+    `committing` is set while a change of it is on its way to the backend; `gone` once it was removed, retired, or its
+    shard detached: an answer that arrives then is dropped.
+    """
+
+    __slots__ = (
+        "attended", "began", "busy", "calm", "changed_at", "committing", "digest", "due", "ends", "error", "failures", "gone", "key",
+        "last_ok", "lost_since", "not_before", "phase", "shard", "source", "spread", "starts", "state", "target",
+        "terminal_since", "watch",
+    )  # fmt: skip
+
+    def __init__(self, key: str, source: str, watch: bytes, state: bytes, shard: "Shard", attended: Instant) -> None:
+        self.key = key
+        self.source = source
+        self.watch = watch
+        self.shard = shard
+        self.target: Request | None = None
+        self.due: Instant | None = None
+        self.began: Instant | None = None
+        self.busy = False
+        self.committing: asyncio.Future[None] | None = None
+        self.gone = False
+        self.spread = spread(key)
+        self.attended = attended
+        self.remember(state, codec.peek_state(state))
+
+    def remember(self, packed: bytes, state: "State | codec.Peek") -> None:
+        """Takes over a state, given both packed and readable."""
+        self.state = packed
+        self.digest = state.digest
+        self.last_ok = state.last_ok
+        self.failures = state.failures
+        self.error = state.last_error
+        self.phase: Phase = state.phase
+        self.terminal_since = state.terminal_since
+        self.changed_at = state.changed_at
+        self.lost_since = state.lost_since
+        self.not_before = state.not_before
+        schedule = state.snapshot.schedule if isinstance(state, State) and state.snapshot else getattr(state, "schedule", None)
+        self.starts = schedule.start if schedule else None
+        self.ends = schedule.end if schedule else None
+        self.calm = state.tracked and not (state.doubt or state.misses or state.lost or state.stalled)
+
+    def known(self) -> Known:
+        return Known(
+            phase=self.phase,
+            spread=self.spread,
+            began=self.began,
+            starts=self.starts,
+            ends=self.ends,
+            failures=self.failures,
+            error=self.error,
+            terminal_since=self.terminal_since,
+            changed_at=self.changed_at,
+            lost_since=self.lost_since,
+            not_before=self.not_before,
+        )
+
+
+def spread(key: str) -> float:
+    """A hash of the key in [0, 1): the same in every process."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=4).digest()) / 2**32
