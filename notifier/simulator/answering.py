@@ -60,10 +60,10 @@ def reply(world: World, api: Api, ask: Ask, authorization: str | None) -> Reply:
         refused = world.access.refuse(authorization, ask.now)
     elif treatment.status:
         refused = refusal(treatment.status)
-    moment, ask = _seen(world, life, treatment, ask)
+    moment, seen = _seen(world, life, treatment, ask)
     if not refused and (moment.status is None or ask.now < life.born):
         refused = refusal(404)
-    answer = _refuse(api, refused, treatment) if refused else _tell(api, life, moment, ask, treatment)
+    answer = _refuse(api, refused, treatment) if refused else _tell(api, life, moment, seen, treatment)
     dropped = treatment.mode == "drop"
     told = None if refused or treatment.mode else moment.status
     record.answers.append(Answer(ask.now, None if dropped else answer.status, told, treatment.kinds))
