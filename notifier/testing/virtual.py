@@ -33,7 +33,7 @@ class _Selector(selectors.BaseSelector):
             return ready
         if timeout is None:
             # Only a thread (or a signal) could go on; give it a bounded real while.
-            ready = self._real.select(10)
+            ready = self._real.select(3)
             if not ready:
                 raise Deadlock("nothing is ready and no timer is set")
             return ready
