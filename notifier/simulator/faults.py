@@ -27,7 +27,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - a status: that answer, in the API's own error format; 420, 429 and 503 with `retry_after` (None: without) as
       seconds or as an HTTP date. 401 leaves the token good; `expire` revokes all tokens seen, once for each hit.
     - truncated: half the JSON, with its right length; cut: the connection ends in the middle of the announced length;
-      drop: it ends before any answer (on a kept connection some clients then ask again by themselves); empty;
+      drop: it ends before any answer (some clients, aiohttp's among them, then ask once more by themselves); empty;
       html: a page, with status 200; no_status; wrong_types: status is a number.
     - latency: `delay` before the answer; drip: `delay` before each byte (0.2 s if none is given).
     - stale: the order as it was `behind` seconds ago; skip: each step is never told, with `probability`;
