@@ -5,9 +5,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-import msgspec
-
-from notifier.simulator.faults import Fault
+from notifier.simulator.faults import read_faults
 from notifier.simulator.server import Simulator
 
 
@@ -18,9 +16,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster the orders' own time runs")
-    parser.add_argument("--faults", type=Path, help="JSON list of faults, as POST /sim/faults takes it")
+    parser.add_argument("--faults", type=Path, help="JSON, as POST /sim/faults takes it")
     options = parser.parse_args()
-    faults = msgspec.json.decode(options.faults.read_bytes(), type=list[Fault]) if options.faults else []
+    faults = read_faults(options.faults.read_bytes()) if options.faults else []
     simulator = Simulator(options.seed, speed=options.speed, faults=faults)
     try:
         asyncio.run(_serve(simulator, options.host, options.port))

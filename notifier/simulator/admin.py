@@ -2,13 +2,15 @@
 
 - GET, POST, DELETE `/sim/faults` (`?id=` for one): POST takes one fault or a list of them, fields as `faults.Fault`.
 - GET `/sim/timeline/{api}/{order}` the true native timeline so far, `?whole=1` in full.
-- GET `/sim/answers/{api}/{order}` the newest answers about it · GET `/sim/orders` · GET `/sim/stats`.
+- GET `/sim/answers/{api}/{order}` the newest answers about it · GET `/sim/stats`.
+- GET `/sim/orders` the first 1000 orders, `?limit=` for more.
 - POST `/sim/orders/{api}/{order}` lets an order be born now, or at `{"born": ms}` · POST `/sim/tokens/expire`.
 
 Errors are 400 (not JSON, or a wrong field), 404 (no such API, order or fault), each `{"error": text}`.
 """
 
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,7 +18,7 @@ import orjson
 from aiohttp import web
 
 from notifier.simulator.apis.track_trace import iso
-from notifier.simulator.faults import Fault, Standing
+from notifier.simulator.faults import Standing, read_faults
 from notifier.simulator.lives import API_NAMES
 from notifier.simulator.lives.model import Change
 from notifier.simulator.world import World
@@ -47,10 +49,8 @@ class Admin:
         return _json({"faults": [_fault(one) for one in standing]})
 
     async def _add_faults(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        faults = msgspec.json.decode(body, type=Fault | list[Fault])
-        ids = [self._world.add_fault(fault) for fault in (faults if isinstance(faults, list) else [faults])]
-        return _json({"ids": ids}, status=201)
+        faults = read_faults(await request.read())
+        return _json({"ids": [self._world.add_fault(fault) for fault in faults]}, status=201)
 
     async def _remove_faults(self, request: web.Request) -> web.Response:
         fault_id = request.query.get("id")
@@ -80,8 +80,8 @@ class Admin:
     async def _answers(self, request: web.Request) -> web.Response:
         return _json({"answers": [_plain(answer) for answer in self._world.answers(*_named(request))]})
 
-    async def _orders(self, _request: web.Request) -> web.Response:
-        now = self._world.clock()
+    async def _orders(self, request: web.Request) -> web.Response:
+        now, limit = self._world.clock(), int(request.query.get("limit", "1000"))
         return _json(
             {
                 "orders": [
@@ -92,7 +92,7 @@ class Admin:
                         "requests": record.requests,
                         "status": self._world.life(api, order).moment(now).status,
                     }
-                    for (api, order), record in list(self._world.ledger.orders.items())
+                    for (api, order), record in islice(self._world.ledger.orders.items(), limit)
                 ]
             }
         )
@@ -118,7 +118,7 @@ def _errors_told(
             return await handler(request)
         except LookupError as error:
             return _json({"error": str(error.args[0])}, status=404)
-        except msgspec.DecodeError as error:
+        except (ValueError, msgspec.DecodeError) as error:
             return _json({"error": str(error)}, status=400)
 
     return told

@@ -25,7 +25,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One fault. All durations are seconds of real time.
 
     - a status: that answer, in the API's own error format; 420, 429 and 503 with `retry_after` (None: without) as
-      seconds or as an HTTP date. 401 leaves the token good; `expire` revokes all tokens seen, once for each hit.
+      seconds or as an HTTP date, 420 with `X-RateLimit-Resource-*` too, as a sibling service has it. 401 leaves the
+      token good; `expire` revokes all tokens seen, once for each hit.
     - truncated: half the JSON, with its right length; cut: the connection ends in the middle of the announced length;
       drop: it ends before any answer (some clients, aiohttp's among them, then ask once more by themselves); empty;
       html: a page, with status 200; no_status; wrong_types: status is a number.
@@ -45,6 +46,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     skew: float = 0.0
     retry_after: NotNegative | None = 1.0
     retry_after_form: Literal["seconds", "date"] = "seconds"
+
+
+def read_faults(data: bytes) -> list[Fault]:
+    """One fault or a list of them, as JSON. Raises ValueError, saying which field is wrong."""
+    try:
+        faults = msgspec.json.decode(data, type=Fault | list[Fault])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not a fault: {error}") from error
+    return faults if isinstance(faults, list) else [faults]
 
 
 class Treatment(msgspec.Struct):

@@ -59,6 +59,8 @@ def _dated(treatment: Treatment, now: int) -> dict[str, str]:
         headers["Retry-After"] = formatdate(math.floor(date) + math.ceil(wait), usegmt=True)
     elif wait is not None:
         headers["Retry-After"] = str(math.ceil(wait))
+    if treatment.status == 420:
+        headers |= {"X-RateLimit-Resource-Limit": "60", "X-RateLimit-Resource-Remaining": "0"}
     if treatment.skew or wait is not None:
         headers["Date"] = formatdate(math.floor(date), usegmt=True)
     return headers

@@ -30,7 +30,7 @@ def running(simulator: Simulator | None = None) -> Iterator[Simulator]:
 async def _serve(simulator: Simulator, started: Future[asyncio.AbstractEventLoop], stop: asyncio.Event) -> None:
     try:
         await simulator.start()
-    except OSError as error:
+    except Exception as error:  # whatever it is, it belongs to the thread that waits for the start
         started.set_exception(error)
         return
     started.set_result(asyncio.get_running_loop())

@@ -1,10 +1,9 @@
 """Faults: whom they hit, for how long, and what becomes of an answer, over real HTTP."""
 
 import aiohttp
-import msgspec
 import pytest
 
-from notifier.simulator.faults import Fault, FaultKind, Faults
+from notifier.simulator.faults import Fault, FaultKind, Faults, read_faults
 from notifier.simulator.server import Simulator
 from tests.simulator.conftest import BORN, Hands
 
@@ -197,10 +196,23 @@ async def test_an_order_that_vanishes_and_comes_back(session: aiohttp.ClientSess
     assert seen == [200, 404, 200]
 
 
-def test_wrong_faults_are_refused() -> None:
-    for wrong in ({"kind": "teapot"}, {"kind": "500", "probability": 2}, {"kind": "500", "often": 1}, {"count": 1}):
-        with pytest.raises(msgspec.ValidationError):
-            msgspec.convert(wrong, Fault)
+@pytest.mark.parametrize(
+    "wrong",
+    [b'{"kind": "teapot"}', b'{"kind": "500", "probability": 2}', b'{"kind": "500", "often": 1}', b"[{}]", b"{"],
+)
+def test_wrong_faults_are_refused(wrong: bytes) -> None:
+    with pytest.raises(ValueError, match="not a fault"):
+        read_faults(wrong)
+
+
+def test_one_fault_or_a_list_is_read() -> None:
+    assert read_faults(b'{"kind": "drop"}') == read_faults(b'[{"kind": "drop"}]') == [Fault(kind="drop")]
+
+
+async def test_420_names_its_resource(simulator: Simulator, session: aiohttp.ClientSession) -> None:
+    simulator.add_fault(Fault(kind="420"))
+    async with session.get(ORDER) as answer:
+        assert answer.headers["X-RateLimit-Resource-Remaining"] == "0"
 
 
 async def test_a_long_body_is_compressed_for_who_accepts_it(session: aiohttp.ClientSession, hands: Hands) -> None:

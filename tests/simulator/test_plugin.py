@@ -1,6 +1,7 @@
 """The shipped fixture, the thread behind it, and the package's independence of the rest."""
 
 import ast
+import signal
 import socket
 import subprocess
 import sys
@@ -53,3 +54,17 @@ def test_the_package_imports_nothing_of_the_program() -> None:
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             foreign = [n for n in names if n.split(".")[0] == "notifier" and not n.startswith("notifier.simulator")]
             assert foreign == [], path
+
+
+def test_it_runs_alone_and_stops_when_interrupted(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text('{"kind": "500"}')
+    command = [sys.executable, "-m", "notifier.simulator", "--port", "0", "--seed", "3", "--faults", str(faults)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().split()[3].rstrip(",")
+        with urlopen(url + "/sim/faults", timeout=5) as answer:
+            assert b'"500"' in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "stopped\n"
+    assert process.returncode == 0

@@ -39,19 +39,22 @@ def refuse(ask: Ask) -> Refusal | None:
 
 def render(life: Life, moment: Moment, ask: Ask) -> dict[str, Any]:
     """Accept-Language chooses the texts of `cancel_rules`: ru, else en."""
-    *points, destination = life.route
+    source, destination = life.route
     body: dict[str, Any] = {
         "id": life.order_id,
         "user_id": life.person.id,
         "class": chosen(CLASSES, life.share("class")),
         "status": moment.status,
-        "source": _place(points[0]),
+        "source": _place(source),
         "destination": _place(destination),
         "cost_center_values": [{"id": "cost_center", "title": "Trip goal", "value": ""}],
         "toll_roads": {"user_chose_toll_road": True, "user_had_choice": True, "auto_payment": life.share("toll") < 0.5},
     }
     if life.share("interim") < 0.2:
-        body["interim_destinations"] = [_place(points[0])]
+        between = Place(
+            round((source.lat + destination.lat) / 2, 6), round((source.lon + destination.lon) / 2, 6), "Moscow"
+        )
+        body["interim_destinations"] = [_place(between)]
     if moment.schedule and moment.schedule.start is not None:
         start = moment.schedule.start
         body["due_date"] = compact(start) if life.share("offset") < 0.25 else moment_of(start, MOSCOW).isoformat()
