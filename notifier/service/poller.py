@@ -73,6 +73,11 @@ class Poller:
             concurrency = source.settings.budget.concurrency
             self._agenda(source.name).resize(max(1, round(concurrency * part)))
 
+    def pause(self, paused: bool) -> None:
+        """No look begins while it is paused."""
+        for agenda in self._agendas.values():
+            agenda.pause(paused)
+
     async def close(self, within: float) -> None:
         await asyncio.gather(*(agenda.close(within) for agenda in self._agendas.values()))
 

@@ -1,0 +1,96 @@
+"""200,000 watched orders: how long the start from the file takes, and how much memory it needs.
+
+The file is written by one process and opened by another, so that neither measures the other's leftovers.
+"""
+
+import asyncio
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from bench.server import BODY
+from notifier import codec
+from notifier.app import App
+from notifier.backends.base import Change
+from notifier.backends.sqlite.backend import SqliteBackend
+from notifier.clock import SystemClock
+from notifier.config.load import load
+from notifier.model import Command, Look, Watch
+from notifier.sources import REGISTRY
+from notifier.sources.lifecycles import TAXI
+from notifier.tracking import advance, begin
+from notifier.tracking.lifecycle import Tracking
+
+ORDERS = 200_000
+BATCH = 1_000
+
+CONFIG = """
+backend: {{type: sqlite, path: {folder}/bench.db}}
+sources:
+  trips: {{type: business_v2, base_url: "http://127.0.0.1:9", token: bench, poll: {{default: 1h}}}}
+"""
+
+
+async def fill(folder: Path) -> None:
+    """Orders as the service keeps them after their first look at a body of the document's size."""
+    config = load(folder / "bench.yaml")
+    settings = config.sources["trips"]
+    adapter = REGISTRY["business_v2"].build(settings)
+    clock = SystemClock()
+    backend = SqliteBackend(str(folder / "bench.db"), clock)
+    await backend.open()
+    lease = await anext(aiter(backend.leases()))
+    commands = aiter(lease.commands())
+    for first in range(0, ORDERS, BATCH):
+        now = clock.now()
+        numbers = range(first, min(first + BATCH, ORDERS))
+        await asyncio.gather(*(backend.submit(_put(number, now)) for number in numbers))
+        changes = []
+        for _ in numbers:
+            command = await anext(commands)
+            snapshot = adapter.read(BODY % (command.key.encode(), 500, 600))
+            look = Look(began=now, ended=now + 5, snapshot=snapshot, digest=bytes(16), attended=now)
+            state = advance(begin(command.key, now), look, TAXI, Tracking()).state
+            changes.append(Change(key=command.key, state=codec.pack_state(state), done=(command,)))
+        await lease.commit(changes)
+    await lease.release()
+    await backend.close(5)
+
+
+def _put(number: int, now: int) -> Command:
+    key = f"trips/{number:032x}"
+    ids = {"order_id": f"{number:032x}"}
+    watch = Watch(key=key, source="trips", ids=ids, created_at=now, updated_at=now)
+    return Command(kind="put", key=key, watch=watch, at=now)
+
+
+async def start(folder: Path) -> None:
+    """Prints seconds until ready, then the memory of this process in MB: now, and at its peak."""
+    began = time.perf_counter()
+    app = App(load(folder / "bench.yaml"))
+    await app.start()
+    while app.desk.trouble():
+        await asyncio.sleep(0.02)
+    ready = time.perf_counter() - began
+    followed = sum(len(shard.orders) for shard in app.supervisor.shards.values())
+    await asyncio.sleep(2)
+    status = Path("/proc/self/status").read_text()
+    now, peak = (int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1000 for name in ("VmRSS", "VmHWM"))
+    print(f"{followed} orders: ready after {ready:.1f} s, {now:.0f} MB resident (peak {peak:.0f} MB)", flush=True)
+    await app.stop(5)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "bench.yaml").write_text(CONFIG.format(folder=folder))
+        for step in ("fill", "start"):
+            subprocess.run([sys.executable, "-m", "bench.start", step, folder], check=True)
+
+
+if __name__ == "__main__":
+    uvloop.run({"fill": fill, "start": start}[sys.argv[1]](Path(sys.argv[2])))
