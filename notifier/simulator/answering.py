@@ -134,7 +134,8 @@ def _tell(api: Api, life: Life, moment: Moment, ask: Ask, treatment: Treatment) 
 def _spoil(answer: Reply) -> Reply:
     match answer.treatment.mode:
         case "html":
-            return answer._replace(status=200, body=_HTML, content_type="text/html")
+            status = answer.treatment.status or 200
+            return answer._replace(status=status, body=_HTML, content_type="text/html")
         case "empty":
             return answer._replace(body=b"")
         case "truncated":

@@ -29,8 +29,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
       token good; `expire` revokes all tokens seen, once for each hit.
     - truncated: half the JSON, with its right length; cut: the connection ends in the middle of the announced length;
       drop: it ends before any answer (some clients, aiohttp's among them, then ask once more by themselves); empty;
-      html: a page, with status 200; no_status; wrong_types: status is a number.
-    - latency: `delay` before the answer; drip: `delay` before each byte (0.2 s if none is given).
+      html: a page, with status 200 or that of a fault beside it; no_status; wrong_types: status is a number.
+    - latency: `delay` before the answer; drip: `delay` after each byte (0.2 s if none is given).
     - stale: the order as it was `behind` seconds ago; skip: each step is never told, with `probability`;
       skew: the other side's clock is `skew` seconds ahead, in bodies and in `Date`.
     """

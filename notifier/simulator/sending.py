@@ -6,7 +6,6 @@ from email.utils import formatdate
 from aiohttp import web
 
 from notifier.simulator.answering import Reply
-from notifier.simulator.faults import Treatment
 from notifier.simulator.world import Sleep
 
 _COMPRESS_ABOVE = 1_024
@@ -19,7 +18,7 @@ async def send(request: web.Request, reply: Reply, now: int, sleep: Sleep) -> we
         await sleep(treatment.delay)
     if treatment.mode == "drop":
         return _abort(request, web.Response())
-    headers = {"Content-Type": reply.content_type, **_dated(treatment, now)}
+    headers = headers_of(reply, now)
     if treatment.mode == "cut":
         response = await _begin(request, reply, headers)
         await response.write(reply.body[: len(reply.body) // 2])
@@ -50,9 +49,10 @@ def _abort(request: web.Request, response: web.StreamResponse) -> web.StreamResp
     return response
 
 
-def _dated(treatment: Treatment, now: int) -> dict[str, str]:
+def headers_of(reply: Reply, now: int) -> dict[str, str]:
     """Retry-After is rounded up to whole seconds (RFC 9110, 10.2.3); a date counts from the answer's own `Date`."""
-    headers = {}
+    treatment = reply.treatment
+    headers = {"Content-Type": reply.content_type}
     date = now / 1_000 + treatment.skew
     wait = treatment.retry_after
     if wait is not None and treatment.retry_after_form == "date":

@@ -225,3 +225,10 @@ async def test_a_long_body_is_compressed_for_who_accepts_it(session: aiohttp.Cli
         assert "Content-Encoding" not in answer.headers
         assert await answer.json() == packed
     assert hands() == BORN + 10_000
+
+
+async def test_a_gateways_page_keeps_its_status(simulator: Simulator, session: aiohttp.ClientSession) -> None:
+    simulator.add_fault(Fault(kind="502"))
+    simulator.add_fault(Fault(kind="html"))
+    async with session.get(ORDER) as answer:
+        assert (answer.status, answer.content_type) == (502, "text/html")
