@@ -21,7 +21,8 @@ class Fetch(Protocol):
     """One attempt. Time-out, size cap and address guard are fixed when it is built; redirects are not followed."""
 
     async def __call__(self, request: Request, /) -> Response:
-        """Any status; else LookFailed (timeout, connection, tls, too_large)."""
+        """Any status, the body unpacked; else LookFailed: timeout, connection, tls, too_large, unreadable (not HTTP, or
+        packed in a way that cannot be read), rejected (not a URL), forbidden_target. Cancellation passes through."""
         ...
 
     async def close(self) -> None: ...

@@ -1,0 +1,181 @@
+"""The `Fetch` that stands on aiohttp: lean, bounded in time and size, and never a second request behind one's back."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
+from yarl import URL
+
+from notifier.errors import LookFailed, Reason
+from notifier.net.failures import MAPPED, failed
+from notifier.net.fetch import Request, Response
+from notifier.net.guard import ForbiddenAddress, Guard
+
+AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # aiohttp's own; ours are fixed
+HEADERS: Mapping[str, str] = MappingProxyType({"Accept-Encoding": "gzip, deflate", "User-Agent": "order-notifier"})
+KEEP_ALIVE = 30.0  # seconds that an idle connection is kept
+
+
+class AiohttpFetch:
+    """One pool of connections. Opened by the first request, on the loop that it runs on."""
+
+    def __init__(
+        self,
+        *,
+        timeout_ms: int,
+        max_body: int,
+        concurrency: int,
+        guard: Guard | None = None,
+        headers: Mapping[str, str] = HEADERS,
+        tls: ssl.SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """`timeout_ms`: one attempt, from the wait for a connection to the body's end. `max_body`: bytes, unpacked.
+
+        `guard`: for URLs that somebody else gave. `tls`: instead of the system's certificate authorities.
+        """
+        if timeout_ms <= 0:
+            raise ValueError("a time-out of 0 would never end: write at least 1ms")
+        self._timeout = aiohttp.ClientTimeout(total=timeout_ms / 1000, ceil_threshold=float("inf"))
+        self._max_body = max_body
+        self._concurrency = concurrency
+        self._guard = guard
+        self._headers = dict(headers)
+        self._tls = tls
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+        self._plain: aiohttp.ClientSession | None = None  # with a guard, http has connections (and rules) of its own
+        self._closed = False
+
+    async def __call__(self, request: Request, /) -> Response:
+        try:
+            url = _parse(request.url)
+        except ValueError as error:
+            raise LookFailed(Reason.REJECTED, "not a URL") from error
+        try:
+            answer = await self._session_for(url).request(
+                request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+            )
+        except MAPPED as error:
+            raise failed(error) from error
+        try:
+            content = answer.content
+            body = content.read_nowait() if content.is_eof() else await self._drain(answer)
+            if len(body) > self._max_body:
+                raise self._too_large()
+        except MAPPED as error:
+            answer.close()
+            raise failed(error) from error
+        except BaseException:
+            answer.close()
+            raise
+        return Response(answer.status, answer.headers, body)
+
+    async def close(self) -> None:
+        self._closed = True
+        for session in (self._session, self._plain):
+            if session is not None:
+                await session.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    async def _drain(self, answer: aiohttp.ClientResponse) -> bytes:
+        """A body that did not come with its headers. The cap is on what comes out of gzip, chunk by chunk."""
+        if (answer.content_length or 0) > self._max_body:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        while part := await answer.content.readany():
+            size += len(part)
+            if size > self._max_body:
+                raise self._too_large()
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _too_large(self) -> LookFailed:
+        return LookFailed(Reason.TOO_LARGE, f"answer over {self._max_body} bytes")
+
+    def _session_for(self, url: URL) -> aiohttp.ClientSession:
+        if self._closed:
+            raise aiohttp.ClientConnectionError("closed")
+        if self._guard is not None and url.scheme != "https":
+            if self._plain is None:
+                self._plain = self._open(plain=True)
+            return self._plain
+        if self._session is None:
+            self._session = self._open(plain=False)
+        return self._session
+
+    def _open(self, *, plain: bool) -> aiohttp.ClientSession:
+        guard = self._guard
+        if guard is not None and self._resolver is None:
+            self._resolver = aiohttp.DefaultResolver()
+        connector = aiohttp.TCPConnector(
+            limit=self._concurrency,
+            keepalive_timeout=KEEP_ALIVE,
+            ssl=self._tls or True,
+            resolver=_GuardedResolver(self._resolver, guard, plain) if guard and self._resolver else self._resolver,
+            socket_factory=_guarded_sockets(guard, plain) if guard else None,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            headers=self._headers,
+            skip_auto_headers=AUTO_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_once,),
+        )
+
+
+@lru_cache(maxsize=4096)
+def _parse(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp repeats a GET whose connection was lost, unseen: such a request would escape its budget."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise failed(error) from error
+
+
+class _GuardedResolver(AbstractResolver):
+    """Leaves the forbidden out of what a name resolves to: among several addresses, only the others are tried."""
+
+    def __init__(self, inner: AbstractResolver, guard: Guard, plain: bool) -> None:
+        self._inner = inner
+        self._guard = guard
+        self._plain = plain
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        refusals = [self._guard.refusal(one["host"], plain=self._plain) for one in found]
+        allowed = [one for one, refusal in zip(found, refusals, strict=True) if refusal is None]
+        if found and not allowed:
+            raise ForbiddenAddress(refusals[0])
+        return allowed
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def _guarded_sockets(guard: Guard, plain: bool) -> "aiohttp.SocketFactoryType":
+    """Judges the very address that is connected to: literals in a URL never pass a resolver."""
+
+    def make(info: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if refusal := guard.refusal(str(address[0]), plain=plain):
+            raise ForbiddenAddress(refusal)
+        return socket.socket(family, kind, protocol)
+
+    return make
