@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -22,7 +22,15 @@ def parse_duration(value: object) -> int:
     raise ValueError(f"{value!r} is not a duration: write a number with ms, s, m, h or d, as in 90s")
 
 
-Duration = Annotated[int, BeforeValidator(lambda value: parse_duration(value))]
+DURATION_PATTERN = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$"
+
+Duration = Annotated[
+    int,
+    BeforeValidator(
+        parse_duration,
+        json_schema_input_type=Annotated[str, Field(pattern=DURATION_PATTERN)] | Literal[0, "0"],
+    ),
+]
 """A span of time in ms, written as `90s`, `15m`, `30d`."""
 
 
@@ -60,5 +68,22 @@ class Secret:
                 raise
         return self._value
 
+    def __eq__(self, other: object) -> bool:
+        """The same secret: equal files, whatever is in them now, or equal values."""
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return self._path == other._path and (self._path is not None or self._value == other._value)
+
+    __hash__ = None  # type: ignore[assignment]  # a value that changes with its file is no key
+
     def __repr__(self) -> str:
         return "Secret(…)"
+
+
+def number_as_text(value: object) -> object:
+    """885 -> '885': ids and labels that look like numbers are texts all the same. Other values stay what they are."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(number_as_text, json_schema_input_type=str | int)]
+"""A text that may be written as a whole number."""

@@ -1,0 +1,1 @@
+"""The configuration: read whole, checked whole, immutable."""

@@ -1,0 +1,119 @@
+"""A configuration file, read and checked whole: one value, or every problem at once with its path and line."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from notifier.config import check, document, messages
+from notifier.config.document import Document
+from notifier.config.model import Config, SinkField, SourceField
+from notifier.config.sections import ApiSettings, SqliteSettings
+from notifier.config.text import Where
+from notifier.errors import ConfigError
+from notifier.sources.base import Model
+
+DEFAULT_PATH = Path("config/notifier.yaml")
+
+T = TypeVar("T")
+SectionT = TypeVar("SectionT", bound=Model)
+
+_SOURCE: TypeAdapter[SourceField] = TypeAdapter(SourceField)
+_SINK: TypeAdapter[SinkField] = TypeAdapter(SinkField)
+
+
+def load(path: Path, env: Mapping[str, str] | None = None) -> Config:
+    """The configuration in a file, with `env` (the process's by default) for its `${…}`.
+
+    ConfigError holds everything that is wrong, each with its path in the file; no message shows a secret's value.
+    """
+    read = document.load(path, os.environ if env is None else env)
+    _watches_as_written(read)
+    config, found = _validated(Config.model_validate, read, Config)
+    found += check.everything(_draft(read.values))
+    if found := _distinct(read, found):
+        raise ConfigError([read.problem(where, message) for where, message in found])
+    assert config is not None
+    return config
+
+
+def load_api(path: Path, env: Mapping[str, str] | None = None) -> ApiSettings:
+    """Where the service of this file listens; nothing else of the file needs to be right (or set) for that."""
+    return _section(path, "api", ApiSettings, env)
+
+
+def load_sqlite(path: Path, env: Mapping[str, str] | None = None) -> SqliteSettings:
+    """The embedded backend of this file; ConfigError when it names another one."""
+    return _section(path, "backend", SqliteSettings, env)
+
+
+def _section(path: Path, name: str, model: type[SectionT], env: Mapping[str, str] | None) -> SectionT:
+    read = document.load(path, os.environ if env is None else env, only=(name,))
+    section, found = _validated(model.model_validate, read, model, name)
+    if found := _distinct(read, found):
+        raise ConfigError([read.problem(where, message) for where, message in found])
+    assert section is not None
+    return section
+
+
+def _validated(
+    validate: Callable[[Any], T], read: Document, model: object, section: str = ""
+) -> tuple[T | None, list[tuple[Where, str]]]:
+    """What the environment gave as a plain `123` or `true` is given again as text where a text is wanted."""
+    values = read.values.get(section, {}) if section else read.values
+    below: Where = (section,) if section else ()
+    while True:
+        try:
+            return validate(values), []
+        except ValidationError as error:
+            wrong = [detail for detail in error.errors(include_url=False) if detail["type"] == "string_type"]
+            places = [(*below, *messages.place(detail, values, model)) for detail in wrong]
+            if not sum(_as_written(read, where) for where in places):
+                return None, [((*below, *where), message) for where, message in messages.found(error, values, model)]
+
+
+def _as_written(read: Document, where: Where) -> bool:
+    """Whether there was a text to go back to."""
+    if where not in read.written:
+        return False
+    here: Any = read.values
+    for step in where[:-1]:
+        here = here[step]
+    here[where[-1]] = read.written.pop(where)
+    return True
+
+
+def _watches_as_written(read: Document) -> None:
+    """A watch holds nothing but texts: an id from the environment is never a number."""
+    for where in [where for where in read.written if where[0] == "watches"]:
+        _as_written(read, where)
+
+
+def _draft(values: Mapping[str, Any]) -> check.Draft:
+    return check.Draft(
+        values=values,
+        sources=dict(_valid(_SOURCE.validate_python, values.get("sources"))),
+        sinks=dict(_valid(_SINK.validate_python, values.get("sinks"))),
+    )
+
+
+def _valid(validate: Callable[[Any], T], entries: object) -> Iterator[tuple[str, T]]:
+    """Those that are valid by themselves; what is wrong with the others is told elsewhere."""
+    for key, value in entries.items() if isinstance(entries, Mapping) else ():
+        try:
+            yield key, validate(value)
+        except ValidationError:
+            continue
+
+
+def _distinct(read: Document, found: list[tuple[Where, str]]) -> list[tuple[Where, str]]:
+    """One problem for each place, in the order of the file; none that only follows from an unset variable."""
+    unset = {where for where, _ in read.problems}
+    first: dict[Where, str] = dict(reversed(read.problems))
+    for where, message in found:
+        follows = any(where[: len(root)] == root for root in unset) or "${" in message
+        if not follows:
+            first.setdefault(where, message)
+    return sorted(first.items(), key=lambda item: (read.line(item[0]), [str(step) for step in item[0]]))

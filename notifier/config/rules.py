@@ -1,0 +1,128 @@
+"""Rules as they are written in the file, and their way into `routing.rules`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from notifier.config import messages
+from notifier.config.addresses import clean
+from notifier.fields import Duration, Text
+from notifier.model import EventType, Phase
+from notifier.routing.rules import Rule, Send, When
+from notifier.sources.base import Model
+
+CRITICAL_TEMPLATE = "driver_arrived"
+TEMPLATES = frozenset({CRITICAL_TEMPLATE, *(kind.value for kind in EventType)})
+"""What a send may name: the built-in texts, one for each event type and `driver_arrived`."""
+
+
+def _many(value: object) -> object:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _template(name: str) -> str:
+    if name not in TEMPLATES:
+        raise ValueError(messages.unknown("template", name, TEMPLATES))
+    return name
+
+
+def _to(value: object) -> object:
+    if value == "recipients" or (isinstance(value, list) and value and "recipients" not in value):
+        return value
+    raise ValueError("write recipients, or a list of addresses")
+
+
+Label = Annotated[str, AfterValidator(clean), Field(min_length=1, max_length=100)]
+Types = Annotated[tuple[EventType, ...], BeforeValidator(_many, json_schema_input_type=EventType | list[EventType])]
+Phases = Annotated[tuple[Phase, ...], BeforeValidator(_many, json_schema_input_type=Phase | list[Phase])]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_many, json_schema_input_type=str | int | list[str | int])]
+Flags = Annotated[tuple[bool, ...], BeforeValidator(_many, json_schema_input_type=bool | list[bool])]
+To = Annotated[
+    Literal["recipients"] | tuple[str, ...],
+    BeforeValidator(_to, json_schema_input_type=Literal["recipients"] | Annotated[list[str], Field(min_length=1)]),
+]
+
+
+class WhenSettings(Model):
+    """Which events: every key given must match; a list gives alternatives. `{}` matches every event."""
+
+    type: Types = ()
+    phase: Phases = ()
+    status: Texts = ()
+    history: Texts = ()
+    source: Texts = ()
+    labels: Mapping[str, Texts] = {}
+    inferred: Flags = ()
+    late: Flags = ()
+
+    def when(self) -> When:
+        return When(
+            type=frozenset(kind.value for kind in self.type),
+            phase=frozenset(phase.value for phase in self.phase),
+            status=frozenset(self.status),
+            history=frozenset(self.history),
+            source=frozenset(self.source),
+            labels={name: frozenset(values) for name, values in self.labels.items()},
+            inferred=frozenset(self.inferred),
+            late=frozenset(self.late),
+        )
+
+
+class WhileSettings(Model):
+    """Where the order must still be just before an attempt."""
+
+    phase: Phases = Field(min_length=1)
+
+
+class SendSettings(Model):
+    """One way of telling."""
+
+    sink: str
+    to: To | None = None
+    template: Annotated[str, AfterValidator(_template), Field(json_schema_extra={"enum": sorted(TEMPLATES)})] | None = (
+        None
+    )
+    expires: Duration | None = None
+    once: Literal["order", "performer"] | None = None
+    while_: WhileSettings | None = Field(default=None, alias="while")
+
+    def send(self) -> Send:
+        return Send(
+            sink=self.sink,
+            to=self.to,
+            template=self.template,
+            expires=self.expires,
+            once=self.once,
+            while_phases=frozenset() if self.while_ is None else frozenset(self.while_.phase),
+        )
+
+
+class RuleSettings(Model):
+    """Who is told of what. Every rule that matches sends."""
+
+    name: Label
+    when: WhenSettings
+    send: tuple[SendSettings, ...] = Field(min_length=1)
+    class_: Literal["critical", "normal"] | None = Field(default=None, alias="class")
+    delay: Duration | None = None
+    group: Duration | None = None
+
+    def rule(self) -> Rule:
+        """Without `class`, a rule that says 'your driver has arrived' is critical: it ignores quiet hours."""
+        sends = tuple(send.send() for send in self.send)
+        critical = any(send.template == CRITICAL_TEMPLATE for send in sends)
+        return Rule(
+            name=self.name,
+            when=self.when.when(),
+            sends=sends,
+            critical=critical if self.class_ is None else self.class_ == "critical",
+            delay=self.delay,
+            group=self.group,
+        )
+
+
+if TYPE_CHECKING:
+    RuleField = Rule
+else:
+    RuleField = Annotated[RuleSettings, AfterValidator(lambda settings: settings.rule())]

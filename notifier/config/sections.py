@@ -1,0 +1,108 @@
+"""The sections of a configuration other than sources, sinks and rules."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from notifier.config.limits import Caps, QuietHours, Rate, parse_day, parse_rate, parse_time
+from notifier.sources.base import Model
+
+
+class SqliteSettings(Model):
+    """Everything durable in one file; its folder is created."""
+
+    type: Literal["sqlite"] = "sqlite"
+    path: str = Field(default="var/notifier.db", min_length=1)
+
+
+class KafkaSecurity(Model):
+    """How the brokers are reached."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+
+
+class KafkaSettings(Model):
+    """Any number of equal replicas that share the work through Kafka."""
+
+    type: Literal["kafka"]
+    bootstrap_servers: tuple[str, ...] = Field(min_length=1)
+    topic_prefix: str = "notifier"
+    partitions: int = Field(default=12, ge=1)
+    replication_factor: int = Field(default=3, ge=1)
+    security: KafkaSecurity = KafkaSecurity()
+
+
+class ApiSettings(Model):
+    """Where the HTTP API listens. Port 0 takes a free one. Without a token file it serves loopback only."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8080, ge=0, le=65535)
+    token_file: str | None = None
+
+
+class LogSettings(Model):
+    """Logs go to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class LocationSettings(Model):
+    """A performer who moved at least so many metres is an event."""
+
+    least_distance: float = Field(default=100, ge=0, allow_inf_nan=False)
+
+
+def _off(value: object) -> object:
+    return None if value is False or value == "off" else value
+
+
+class EventsSettings(Model):
+    """What events hold, and which there are."""
+
+    personal_data: bool = False
+    backlog: bool = False
+    location: Annotated[
+        LocationSettings | None,
+        BeforeValidator(_off, json_schema_input_type=LocationSettings | Literal["off", False] | None),
+    ] = None
+
+
+Time = Annotated[int, BeforeValidator(parse_time, json_schema_input_type=str)]
+Day = Annotated[int, BeforeValidator(parse_day, json_schema_input_type=str)]
+
+
+class QuietSettings(Model):
+    """Messages to people wait, in the recipient's time zone, unless their rule is critical."""
+
+    from_: Time = Field(alias="from")
+    to: Time
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] = tuple(range(7))
+
+    def hours(self) -> QuietHours:
+        if self.from_ == self.to:
+            raise ValueError("begins and ends at the same time: give two times, or leave it out")
+        return QuietHours(start=self.from_, end=self.to, days=frozenset(self.days))
+
+
+class CapsSettings(Model):
+    """How many messages to people, at most."""
+
+    recipient: Annotated[Rate, BeforeValidator(parse_rate, json_schema_input_type=str)] | None = None
+    all: Annotated[Rate, BeforeValidator(parse_rate, json_schema_input_type=str)] | None = None
+
+    def caps(self) -> Caps:
+        return Caps(recipient=self.recipient, all=self.all)
+
+
+if TYPE_CHECKING:
+    QuietField = QuietHours
+    CapsField = Caps
+else:
+    QuietField = Annotated[QuietSettings, AfterValidator(lambda settings: settings.hours())]
+    CapsField = Annotated[CapsSettings, AfterValidator(lambda settings: settings.caps())]
