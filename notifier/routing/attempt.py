@@ -46,8 +46,10 @@ def after(
     """The next state of `delivery`, whose attempt began at `began` and ended now.
 
     `retries` are the waits between attempts in ms; `spread`, 0 to 1, lengthens a wait by up to a fifth, so that what
-    failed together is not repeated together.
+    failed together is not repeated together. A forbidden target is no attempt: nothing was sent.
     """
+    if outcome.kind == "dead" and outcome.reason is Reason.FORBIDDEN_TARGET:
+        return finish(delivery, "dead", outcome.reason, now)
     tried = msgspec.structs.replace(
         delivery, attempts=_remember(delivery.attempts, outcome, now, began), tries=delivery.tries + 1
     )

@@ -1,12 +1,15 @@
 """The seam of the sinks, and the settings that all of them share."""
 
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from notifier.errors import Reason
 from notifier.fields import Duration
 from notifier.model import CloudEvent, Instant
+
+Address: TypeAlias = Literal["email", "phone", "webhook"]
+"""Which of a recipient's addresses."""
 
 
 class Message(NamedTuple):
@@ -35,7 +38,7 @@ class Sink(Protocol):
 
     people: bool  # needs `to` and a template; not told of inferred and late events
     at_most_once: bool  # `sending` is committed before the request
-    address: Literal["email", "phone", "webhook"] | None  # which of a recipient's addresses it sends to
+    address: Address | None  # which of a recipient's addresses it sends to
 
     def endpoint(self, to: str | None, /) -> str:
         """Breaker, Retry-After and 410 go by it: a webhook's URL, an SMTP server, a gateway."""
@@ -54,12 +57,16 @@ DEFAULT_RETRIES = tuple(
 
 
 class SinkSettings(BaseModel):
-    """Keys that every sending sink has (INTERFACE, 'Sink keys'). Durations are int ms."""
+    """Keys that every sending sink has (INTERFACE, 'Sink keys'). Durations are int ms.
+
+    `people` and `address` are those of the sink: what a rule's `to` is checked against.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
     people: ClassVar[bool] = False
+    address: ClassVar[Address | None] = None
 
     type: Any
-    timeout: Duration = 15_000
+    timeout: Duration = Field(default=15_000, gt=0)
     retries: tuple[Duration, ...] = DEFAULT_RETRIES
-    breaker: int = 10
+    breaker: int = Field(default=10, ge=0)

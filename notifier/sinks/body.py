@@ -1,0 +1,92 @@
+"""What a webhook carries: the Standard Webhooks payload, or the mapping that a configuration puts in its place. Pure.
+
+Both follow from the published event alone, so every attempt carries the same bytes.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from notifier.model import CloudEvent
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def payload(event: CloudEvent) -> bytes:
+    """`{"type", "timestamp", "data"}` (Standard Webhooks 1.0.0, 'Payload structure'); the event's data verbatim."""
+    return orjson.dumps(
+        {
+            "type": event.attributes["type"],
+            "timestamp": event.attributes["time"],
+            "data": orjson.Fragment(event.data),
+        }
+    )
+
+
+def check(template: Any) -> None:
+    """ValueError where a text of a configured body holds a placeholder that does not exist."""
+    for text in _texts(template):
+        for name in _PLACEHOLDER.findall(text):
+            if name not in PLACEHOLDERS:
+                known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+                raise ValueError(f"unknown placeholder {{{name[:40]}}}: known are {known}")
+
+
+def filled(template: Mapping[str, Any], event: CloudEvent, text: str = "") -> bytes:
+    """A configured body as JSON. `text` stands for {text} where a message has been rendered."""
+    data = orjson.loads(event.data)
+    values = {name: value(event, data) for name, value in PLACEHOLDERS.items()}
+    if text:
+        values["text"] = text
+    return orjson.dumps(_fill(template, values))
+
+
+def _fill(part: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(part, str):
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], part)
+    if isinstance(part, Mapping):
+        return {name: _fill(each, values) for name, each in part.items()}
+    if isinstance(part, list | tuple):
+        return [_fill(each, values) for each in part]
+    return part
+
+
+def _texts(part: Any) -> list[str]:
+    if isinstance(part, str):
+        return [part]
+    if isinstance(part, Mapping):
+        return [text for each in part.values() for text in _texts(each)]
+    if isinstance(part, list | tuple):
+        return [text for each in part for text in _texts(each)]
+    return []
+
+
+def sentence(event: CloudEvent, data: Mapping[str, Any]) -> str:
+    """The event in one plain English sentence, from what may leave the house."""
+    after = data["after"] or {}
+    said: Mapping[str, Callable[[], str]] = {
+        "tracked": lambda: f"is followed from now on, in phase {data['phase']}",
+        "status_changed": lambda: f"has the status {after['status']} now",
+        "phase_changed": lambda: f"is {after['phase'].replace('_', ' ')} now",
+        "history_added": lambda: f"tells {after['event']}",
+        "performer_changed": lambda: "has another performer",
+        "schedule_changed": lambda: "has another schedule",
+        "cost_changed": lambda: "has another cost",
+        "cancel_rules_changed": lambda: "has other rules for cancelling",
+        "location_changed": lambda: "has moved",
+        "lost": lambda: "is no longer found",
+        "stalled": lambda: "has not been heard of for a while",
+        "contract_violated": lambda: f"did what its API does not document: {after['kind']}",
+    }
+    return f"Order {event.key} {said.get(event.type, lambda: 'has changed')()}."
+
+
+PLACEHOLDERS: Mapping[str, Callable[[CloudEvent, Mapping[str, Any]], str]] = {
+    "text": sentence,
+    "type": lambda event, _: event.attributes["type"],
+    "key": lambda event, _: event.key,
+    "status": lambda _, data: data["status"] or "",
+    "phase": lambda _, data: data["phase"],
+}
