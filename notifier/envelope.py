@@ -132,12 +132,14 @@ def _performer(fields: Fields) -> Fields:
 def _anonymous(snapshot: Snapshot | None) -> Callable[[Fields], Fields]:
     """The vehicle alone, without its plate: without its model too where the API tells both in one text."""
     told = snapshot.performer.vehicle if snapshot and snapshot.performer else None
-    separate = told is not None and not told.combined  # not known to be separate: it may hold the plate
+    separate = told is not None and not told.combined
 
     def show(fields: Fields) -> Fields:
         vehicle = fields.get("vehicle")
         if vehicle is None:
             return {"vehicle": None}
-        return {"vehicle": {"model": vehicle.get("model") if separate else None, "color": vehicle.get("color")}}
+        # Unless the parts are known to be told apart, the model may hold the plate.
+        apart = separate or vehicle.get("plate") is not None or vehicle.get("color") is not None
+        return {"vehicle": {"model": vehicle.get("model") if apart else None, "color": vehicle.get("color")}}
 
     return show

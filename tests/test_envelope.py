@@ -175,6 +175,19 @@ def test_without_personal_data_a_performer_is_a_vehicle() -> None:
     assert data_of(sealed)["before"] == {"vehicle": None}
 
 
+def test_a_former_car_told_in_parts_keeps_its_model() -> None:
+    """The next driver's car is not told yet, so the snapshot cannot say how this API tells a car."""
+    event = an_event(
+        EventType.PERFORMER_CHANGED,
+        before={"name": "Ivan", "phone": None, "vehicle": CAR},
+        after={"name": "Oleg", "phone": None, "vehicle": None},
+        snapshot=Snapshot(status="search", performer=Performer(name="Oleg")),
+    )
+    data = data_of(seal(event, WATCH, personal_data=False))
+    assert data["before"] == {"vehicle": {"model": "Solaris", "color": "white"}}
+    assert data["after"] == {"vehicle": None}
+
+
 def test_with_personal_data_a_performer_is_whole_but_no_more() -> None:
     after = {"name": "Ivan", "phone": "+79120000000", "vehicle": CAR, "passport": "1234"}
     sealed = seal(an_event(EventType.PERFORMER_CHANGED, after=after), WATCH, personal_data=True)

@@ -1,0 +1,286 @@
+"""The answers of the API as models: they are what /openapi.json tells, and tests hold real answers against them."""
+
+from typing import Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from notifier.schemas import CostCenter, Occurred, PhaseName, Shape, Time
+
+
+class ErrorAt(Shape):
+    path: str
+    """Where in the body (`recipients[0].email`), or the parameter's name; empty: the whole."""
+    message: str
+
+
+class ProblemDocument(Shape):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ErrorAt] = Field(default_factory=list)
+
+
+class RecipientShape(Shape):
+    email: str | None
+    phone: str | None
+    webhook: str | None
+    locale: str
+    timezone: str | None
+
+
+class WatchShape(Shape):
+    key: str
+    """`<source>/<order id>`, or `<source>/<account>/<order id>`."""
+    source: str
+    ids: dict[str, str]
+    recipients: list[RecipientShape]
+    labels: dict[str, str]
+    created_at: Time
+    updated_at: Time
+
+
+class VehicleShape(Shape):
+    model: str | None
+    plate: str | None
+    color: str | None
+
+
+class PerformerShape(Shape):
+    name: str | None
+    phone: str | None
+    vehicle: VehicleShape | None
+
+
+class PointShape(Shape):
+    lat: float | None
+    lon: float | None
+
+
+class RoutePointShape(PointShape):
+    address: str | None
+
+
+class ScheduleShape(Shape):
+    start: Time | None
+    end: Time | None
+
+
+class CostShape(Shape):
+    amount: float | None
+    with_vat: float | None
+
+
+class CancelRulesShape(Shape):
+    can_cancel: bool | None
+    state: str | None
+    title: str | None
+    message: str | None
+
+
+class HistoryShape(PointShape):
+    event: str
+    at: Time
+    initiator: str | None
+
+
+class StatusLogShape(PointShape):
+    status: str
+    at: Time
+
+
+class PersonShape(Shape):
+    id: str | None
+    name: str | None
+    phone: str | None
+
+
+class CommentShape(Shape):
+    status: str | None
+    text: str | None
+
+
+class SnapshotShape(Shape):
+    """The order as its API told it; what it does not tell is null or an empty list."""
+
+    status: str
+    phase: PhaseName
+    updated_at: Time | None
+    performer: PerformerShape | None
+    location: PointShape | None
+    route: list[RoutePointShape]
+    schedule: ScheduleShape | None
+    finished_at: Time | None
+    cost: CostShape | None
+    cancel_rules: CancelRulesShape | None
+    history: list[HistoryShape]
+    status_log: list[StatusLogShape]
+    person: PersonShape | None
+    number: str | None
+    class_: str | None = Field(alias="class")
+    cost_centers: list[CostCenter]
+    created_by: str | None
+    comments: list[CommentShape]
+    comment: str | None
+
+
+class OrderShape(Shape):
+    key: str
+    source: str
+    id: str
+    labels: dict[str, str]
+    life: int
+    """When the order was first kept, in ms."""
+    sequence: int
+    """Of its last event; 0 before the first."""
+    status: str | None
+    phase: PhaseName
+    phase_certain: bool
+    snapshot: SnapshotShape | None
+    """Null before the first good look."""
+    last_ok_at: Time | None
+    next_poll_at: Time | None
+    """Null on a replica that does not own the order, and when it is no longer polled."""
+    last_error: str | None
+    retired: str | None
+    """Why it is no longer polled: `terminal`, `given_up`, `removed`; null while it is."""
+    as_of: Time
+
+
+class AttemptShape(Shape):
+    at: Time
+    status: int | str | None
+    """The other side's code."""
+    reason: str | None
+    ms: int
+
+
+class DeliveryShape(Shape):
+    id: str
+    """The `webhook-id`, the same on every attempt."""
+    state: Literal["pending", "sending", "delivered", "dead", "expired", "skipped"]
+    key: str
+    event_id: str
+    sequence: int
+    type: str
+    rule: str
+    sink: str
+    to: str | None
+    """Masked; null where the sink has an address of its own."""
+    attempts: list[AttemptShape]
+    next_attempt_at: Time | None
+    reason: str | None
+    """Why it waits, or how it ended."""
+    created_at: Time
+    finished_at: Time | None
+
+
+class CloudEventShape(Shape):
+    """Structured CloudEvents JSON; `dataschema` names the schema of `data`."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: Time
+    sequence: str
+    datacontenttype: Literal["application/json"]
+    dataschema: str
+    data: dict[str, object]
+
+
+class LookShape(Shape):
+    began: Time
+    ended: Time
+    outcome: str
+    """`accepted`, `stale`, `doubtful`, or why it failed."""
+    detail: str
+
+
+class PolledShape(Shape):
+    last_ok_at: Time | None
+    next_poll_at: Time | None
+    failures: int
+    last_error: str | None
+    looks: list[LookShape]
+    """The last notable ones, from the memory of the order's owner."""
+
+
+class StateShape(Shape):
+    status: str | None
+    phase: PhaseName
+    phase_certain: bool
+    since: Time | None
+    tracked: bool
+    doubt: str | None
+    """An illegal step seen once, waiting for the second look."""
+    misses: int
+    missing_since: Time | None
+    lost: bool
+    stalled: bool
+    changed_at: Time | None
+    terminal_since: Time | None
+    retired_at: Time | None
+    not_before: Time | None
+
+
+class ExplainedEventShape(Shape):
+    id: str
+    type: str
+    sequence: int
+    time: Time
+    before: dict[str, object] | None
+    after: dict[str, object] | None
+    status: str | None
+    phase: PhaseName
+    occurred: Occurred
+    inferred: bool
+    late: bool
+    deliveries: list[DeliveryShape]
+
+
+class WhyShape(OrderShape):
+    """The whole way of one order, from its polls to each attempt to tell of it."""
+
+    watch: WatchShape
+    polled: PolledShape
+    state: StateShape
+    events: list[ExplainedEventShape]
+    held_back: list[DeliveryShape]
+    skipped: list[DeliveryShape]
+    complete: bool
+    """False when it had more events or deliveries than are shown; the newest are."""
+
+
+class ReadyShape(Shape):
+    ready: bool
+    reasons: list[str]
+
+
+class AliveShape(Shape):
+    status: Literal["ok"]
+
+
+class SchemaNameShape(Shape):
+    name: str
+    url: str
+
+
+class RetriedShape(Shape):
+    id: str
+
+
+class CountShape(Shape):
+    count: int
+
+
+Item = TypeVar("Item")
+
+
+class Listing(Shape, Generic[Item]):
+    items: list[Item]
+    next: str | None
+    """The `cursor` of the next page; null at the end."""

@@ -1,0 +1,46 @@
+"""/v1/watches: which orders are followed, and for whom."""
+
+from aiohttp import web
+
+from notifier.api import shapes
+from notifier.api.answers import desk_of, find, json_answer
+from notifier.api.asking import Parameters, json_body, path_segments
+from notifier.api.problems import not_found
+from notifier.backends.base import WatchQuery
+
+PREFIX = "/v1/watches/"
+
+
+async def put(request: web.Request) -> web.Response:
+    watch, new = await desk_of(request).put(await json_body(request))
+    return json_answer(shapes.watch(watch), status=201 if new else 200)
+
+
+async def listed(request: web.Request) -> web.Response:
+    asked = Parameters(request)
+    query = WatchQuery(
+        limit=asked.limit(), cursor=asked.text("cursor"), key=asked.text("key"), source=asked.text("source")
+    )
+    asked.check()
+    page = await find(desk_of(request), query)
+    return json_answer(shapes.page(map(shapes.watch, page.items), page.next))
+
+
+async def one(request: web.Request) -> web.Response:
+    page = await find(desk_of(request), WatchQuery(key=_key(request), limit=1))
+    if not page.items:
+        raise not_found("There is no watch of this key.")
+    return json_answer(shapes.watch(page.items[0]))
+
+
+async def remove(request: web.Request) -> web.Response:
+    if not await desk_of(request).remove(_key(request)):
+        raise not_found("There is no watch of this key.")
+    return web.Response(status=204)
+
+
+def _key(request: web.Request) -> str:
+    segments = path_segments(request, PREFIX)
+    if len(segments) not in (2, 3):
+        raise not_found("A key is <source>/<order id> or <source>/<account>/<order id>.")
+    return "/".join(segments)
