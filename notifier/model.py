@@ -190,6 +190,7 @@ class Watch(Value, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     created_at: Instant
     updated_at: Instant
+    extra: Mapping[str, Any] = {}  # fields of a newer release, kept and written back by codec
 
 
 class Look(Value, frozen=True, kw_only=True):
@@ -211,9 +212,15 @@ class Look(Value, frozen=True, kw_only=True):
 class State(Value, frozen=True, kw_only=True):
     """All that is remembered of an order. `tracking.advance` is the only writer of the part above the line.
 
-    `last_ok` is the start of the last *accepted* look, `last_ok_end` when its answer arrived.
-    `known` holds the identities of entries that are remembered beyond `snapshot.entries` (after re-adding, say).
-    `unlogged` are statuses already emitted whose status_log entry has not shown up yet.
+    `snapshot` is the accepted one, with the last told value of what it does not tell any more; its entries are all the
+    known ones. `last_ok` is the start of the last *accepted* look. `since` is when the phase was entered (a time that
+    was told, else when it was seen), `changed_at` when the last change was seen, `terminal_since` when a terminal phase
+    was. `reported` are the deviations already told (`unknown_status:<value>`).
+    `doubt` are illegal steps seen once ('waiting → driving'), at the look begun at `doubted_at`; `missed_at` is the
+    begin of the last look that counted as a miss: so a look that is applied again counts once.
+    `unlogged` are statuses already emitted whose status_log entry has not shown up yet; `status_at` and `phase_at` are
+    the places on the timeline of what gave the current status and phase; `newest` is the time of the newest entry.
+    `located` is the location last told by an event.
     """
 
     key: str
@@ -237,6 +244,11 @@ class State(Value, frozen=True, kw_only=True):
     newest: Instant | None = None
     changed_at: Instant = 0
     terminal_since: Instant | None = None
+    doubted_at: Instant | None = None
+    missed_at: Instant | None = None
+    status_at: Instant | None = None
+    phase_at: Instant | None = None
+    located: Place | None = None
     # --- the service's part -------------------------------------------------------------------------------------
     watch_number: int = 0
     told: frozenset[str] = frozenset()
@@ -345,6 +357,7 @@ class Delivery(Value, frozen=True, kw_only=True):
     finished_at: Instant | None = None
     tries: int = 0  # attempts since it was created or retried: the place in the retry schedule
     retried: bool = False
+    extra: Mapping[str, Any] = {}  # fields of a newer release, kept and written back by codec
 
     @property
     def open(self) -> bool:

@@ -98,6 +98,7 @@ TRACK_TRACE = Lifecycle(
     ),
     fallbacks=_TRACK_REOPENED,
     timeline=True,
+    status_entry="STATUS_UPDATE",
 )
 
 
