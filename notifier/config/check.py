@@ -62,8 +62,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_kafka(backend: object) -> bool:
+    return isinstance(backend, Mapping) and backend.get("type") == "kafka"
+
+
 def _backend(backend: object) -> Found:
-    if isinstance(backend, Mapping) and backend.get("type") == "kafka":
+    if is_kafka(backend):
         yield ("backend", "type"), "the kafka backend is not in this release: use type: sqlite"
 
 

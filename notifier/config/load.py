@@ -46,6 +46,11 @@ def load_api(path: Path, env: Mapping[str, str] | None = None) -> ApiSettings:
 
 def load_sqlite(path: Path, env: Mapping[str, str] | None = None) -> SqliteSettings:
     """The embedded backend of this file; ConfigError when it names another one."""
+    read = document.load(path, os.environ if env is None else env, only=("backend",))
+    if "backend" not in read.values:
+        return SqliteSettings(type="sqlite")
+    if check.is_kafka(read.values["backend"]):
+        raise ConfigError([read.problem(("backend", "type"), "must be sqlite for this")])
     return _section(path, "backend", SqliteSettings, env)
 
 

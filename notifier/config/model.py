@@ -29,13 +29,14 @@ from notifier.sources.base import Model, SourceSettings
 
 __all__ = ["SINKS", "SOURCES", "Caps", "Config", "QuietHours", "Rule"]
 
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
+NAME_PATTERN = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
+_NAME = re.compile(NAME_PATTERN)
 
 
 def _name(text: str) -> str:
     """A source's name begins every order key: it must travel in a URL's path as it stands."""
     if _NAME.fullmatch(text) is None:
-        raise ValueError("a name has 1 to 64 letters, digits, `-`, `_` or `.`, and begins with a letter or digit")
+        raise ValueError("a name has 1 to 64 letters, digits, `-`, `_` or `.`, and does not begin or end with a dot")
     return text
 
 
@@ -63,12 +64,11 @@ _Backend = Annotated[SqliteSettings, _ByType(BACKENDS)]
 
 
 class Config(Model):
-    """Everything that one replica runs on. Durations are ms.
+    """Everything that one replica runs on."""
 
-    `watches` are bodies of POST /v1/watches, already checked: `config.watches.parse_watch` makes a Watch of each.
-    """
+    # Durations are ms. `watches` are bodies of POST /v1/watches, checked; `config.watches.parse_watch` makes a Watch.
 
-    backend: _Backend = SqliteSettings()
+    backend: _Backend = SqliteSettings(type="sqlite")
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
     retention: Duration = 30 * 86_400_000

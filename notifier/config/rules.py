@@ -1,7 +1,7 @@
 """Rules as they are written in the file, and their way into `routing.rules`."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -34,10 +34,18 @@ def _to(value: object) -> object:
 
 
 Label = Annotated[str, AfterValidator(clean), Field(min_length=1, max_length=100)]
-Types = Annotated[tuple[EventType, ...], BeforeValidator(_many, json_schema_input_type=EventType | list[EventType])]
-Phases = Annotated[tuple[Phase, ...], BeforeValidator(_many, json_schema_input_type=Phase | list[Phase])]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_many, json_schema_input_type=str | int | list[str | int])]
-Flags = Annotated[tuple[bool, ...], BeforeValidator(_many, json_schema_input_type=bool | list[bool])]
+
+
+def _one_or_many(one: Any) -> tuple[Any, Any]:
+    """A value, or a list of some."""
+    return BeforeValidator(_many, json_schema_input_type=one | Annotated[list[one], AT_LEAST_ONE]), AT_LEAST_ONE
+
+
+AT_LEAST_ONE = Field(min_length=1)
+Types = Annotated[tuple[EventType, ...], *_one_or_many(EventType)]
+Phases = Annotated[tuple[Phase, ...], *_one_or_many(Phase)]
+Texts = Annotated[tuple[Text, ...], *_one_or_many(str | int)]
+Flags = Annotated[tuple[bool, ...], *_one_or_many(bool)]
 To = Annotated[
     Literal["recipients"] | tuple[str, ...],
     BeforeValidator(_to, json_schema_input_type=Literal["recipients"] | Annotated[list[str], Field(min_length=1)]),
@@ -72,7 +80,7 @@ class WhenSettings(Model):
 class WhileSettings(Model):
     """Where the order must still be just before an attempt."""
 
-    phase: Phases = Field(min_length=1)
+    phase: Phases
 
 
 class SendSettings(Model):

@@ -11,7 +11,7 @@ from notifier.sources.base import Model
 class SqliteSettings(Model):
     """Everything durable in one file; its folder is created."""
 
-    type: Literal["sqlite"] = "sqlite"
+    type: Literal["sqlite"]
     path: str = Field(default="var/notifier.db", min_length=1)
 
 
@@ -73,8 +73,20 @@ class EventsSettings(Model):
     ] = None
 
 
-Time = Annotated[int, BeforeValidator(parse_time, json_schema_input_type=str)]
+Time = Annotated[
+    int,
+    BeforeValidator(
+        parse_time, json_schema_input_type=Annotated[str, Field(pattern=r"^\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*$")]
+    ),
+]
 Day = Annotated[int, BeforeValidator(parse_day, json_schema_input_type=str)]
+Limit = Annotated[
+    Rate,
+    BeforeValidator(
+        parse_rate,
+        json_schema_input_type=Annotated[str, Field(pattern=r"^\s*[1-9][0-9]{0,8}\s*/\s*(s|m|h|d)\s*$")],
+    ),
+]
 
 
 class QuietSettings(Model):
@@ -82,19 +94,19 @@ class QuietSettings(Model):
 
     from_: Time = Field(alias="from")
     to: Time
-    days: Annotated[tuple[Day, ...], Field(min_length=1)] = tuple(range(7))
+    days: Annotated[tuple[Day, ...], Field(min_length=1)] | None = None
 
     def hours(self) -> QuietHours:
         if self.from_ == self.to:
             raise ValueError("begins and ends at the same time: give two times, or leave it out")
-        return QuietHours(start=self.from_, end=self.to, days=frozenset(self.days))
+        return QuietHours(start=self.from_, end=self.to, days=frozenset(self.days or range(7)))
 
 
 class CapsSettings(Model):
     """How many messages to people, at most."""
 
-    recipient: Annotated[Rate, BeforeValidator(parse_rate, json_schema_input_type=str)] | None = None
-    all: Annotated[Rate, BeforeValidator(parse_rate, json_schema_input_type=str)] | None = None
+    recipient: Limit | None = None
+    all: Limit | None = None
 
     def caps(self) -> Caps:
         return Caps(recipient=self.recipient, all=self.all)
