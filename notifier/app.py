@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 
 import orjson
 import structlog
@@ -16,6 +17,7 @@ from notifier.config.watches import parse_watch
 from notifier.errors import Unavailable
 from notifier.metrics import Metrics, replace
 from notifier.model import Command, Fact
+from notifier.net.fetch import Fetch
 from notifier.service import runtime
 from notifier.service.deliverer import Deliverer
 from notifier.service.desk import Desk
@@ -23,6 +25,7 @@ from notifier.service.endpoints import Endpoints
 from notifier.service.notable import NotableLooks
 from notifier.service.poller import Poller
 from notifier.service.supervisor import Supervisor
+from notifier.sinks.base import Sink
 
 log = structlog.get_logger()
 
@@ -30,12 +33,21 @@ log = structlog.get_logger()
 class App:
     """The whole program but its doors. `desk` is what they talk to."""
 
-    def __init__(self, config: Config, *, clock: Clock | None = None, backend: Backend | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        backend: Backend | None = None,
+        fetches: Mapping[str, Fetch] = runtime.NOTHING,
+        sinks: Mapping[str, Sink] = runtime.NOTHING,
+    ) -> None:
+        """`clock`, `backend`, `fetches` (by source) and `sinks` (by name) stand in for what would be built."""
         self.config = config
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
         self.backend = backend or SqliteBackend(config.backend.path, self.clock)
-        self.runtime = runtime.build(config, self.clock)
+        self.runtime = runtime.build(config, self.clock, fetches, sinks)
         self.endpoints = Endpoints(self._breaker_of, self.backend.tell, self.clock)
         notable = NotableLooks()
         self.poller = Poller(lambda: self.runtime, self.clock, self.metrics, notable)

@@ -220,7 +220,9 @@ class Deliverer:
             shard.carry.delivery(delivery)
             raise
         if not delivery.open and delivery.state != "delivered":
-            log.warning("delivery_given_up", id=delivery.id, sink=delivery.sink, state=delivery.state, reason=delivery.reason)
+            log.warning(
+                "delivery_given_up", id=delivery.id, sink=delivery.sink, state=delivery.state, reason=delivery.reason
+            )
             self._metrics.deliveries.labels(delivery.sink, delivery.state, delivery.reason or "").inc()
         return delivery
 

@@ -47,7 +47,7 @@ class Desk:
         return self._backend.view
 
     async def put(self, body: object) -> tuple[Watch, bool]:
-        """Begins or changes a watch. True: it is new. InputError for a wrong body, Unavailable when it cannot be kept."""
+        """Begins or changes a watch. True: it is new. InputError: a wrong body; Unavailable: it cannot be kept now."""
         watch = parse_watch(body, self.config.sources, self.clock.now())
         new = await self._backend.submit(Command(kind="put", key=watch.key, watch=watch, at=watch.updated_at))
         return watch, new

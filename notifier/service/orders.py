@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from notifier import codec
 from notifier.cadence import Known
 from notifier.model import Instant, Phase, State
+from notifier.tracking.orders import calm
 from notifier.net.fetch import Request
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ class Order:
         self.changed_at = state.changed_at
         self.lost_since = state.lost_since
         self.not_before = state.not_before
-        schedule = state.snapshot.schedule if isinstance(state, State) and state.snapshot else getattr(state, "schedule", None)
+        schedule = state.schedule if isinstance(state, codec.Peek) else state.snapshot and state.snapshot.schedule
         self.starts = schedule.start if schedule else None
         self.ends = schedule.end if schedule else None
-        self.calm = state.tracked and not (state.doubt or state.misses or state.lost or state.stalled)
+        self.calm = calm(state)
 
     def known(self) -> Known:
         return Known(

@@ -22,7 +22,7 @@ from notifier.service.agenda import Agenda
 from notifier.service.notable import NotableLook, NotableLooks
 from notifier.service.orders import Order
 from notifier.service.runtime import OrderSource, Runtime
-from notifier.tracking import Step, advance, retire
+from notifier.tracking.advance import Step, advance
 
 if TYPE_CHECKING:
     from notifier.service.shard import Shard

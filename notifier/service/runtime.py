@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from notifier import sinks, sources
 from notifier.cadence import Cadence, Rhythm
 from notifier.clock import Clock
+from notifier.net.fetch import Fetch
 from notifier.net.order_api import OrderApi, build_order_api
 from notifier.routing.rules import Rule
 from notifier.sinks.base import Sink, SinkSettings
@@ -15,6 +17,9 @@ from notifier.tracking.lifecycle import Tracking
 
 if TYPE_CHECKING:
     from notifier.config.model import Config
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +64,19 @@ class Runtime:
             await way.sink.close()
 
 
-def build(config: "Config", clock: Clock) -> Runtime:
-    """From a configuration that `config.load` has found valid."""
+def build(
+    config: "Config", clock: Clock, fetches: Mapping[str, Fetch] = NOTHING, others: Mapping[str, Sink] = NOTHING
+) -> Runtime:
+    """From a configuration that `config.load` has found valid.
+
+    `fetches` (by source) and `others` (sinks by name) stand in for what would be built: another client, or a fake.
+    """
     return Runtime(
-        sources={name: _source(name, settings, config, clock) for name, settings in config.sources.items()},
+        sources={
+            name: _source(name, settings, config, clock, fetches.get(name)) for name, settings in config.sources.items()
+        },
         ways={
-            name: Way(name=name, settings=settings, sink=sinks.REGISTRY[settings.type].build(name, settings, clock))
+            name: Way(name=name, settings=settings, sink=others.get(name) or _sink(name, settings, clock))
             for name, settings in config.sinks.items()
         },
         rules=tuple(config.rules),
@@ -72,14 +84,18 @@ def build(config: "Config", clock: Clock) -> Runtime:
     )
 
 
-def _source(name: str, settings: SourceSettings, config: "Config", clock: Clock) -> OrderSource:
+def _sink(name: str, settings: SinkSettings, clock: Clock) -> Sink:
+    return sinks.REGISTRY[settings.type].build(name, settings, clock)
+
+
+def _source(name: str, settings: SourceSettings, config: "Config", clock: Clock, fetch: Fetch | None) -> OrderSource:
     adapter = sources.REGISTRY[settings.type].build(settings)
     location = config.events.location
     return OrderSource(
         name=name,
         settings=settings,
         adapter=adapter,
-        api=build_order_api(name, settings, adapter, clock),
+        api=build_order_api(name, settings, adapter, clock, fetch),
         cadence=Rhythm(settings.poll, settings.retire_after, settings.give_up_after),
         tracking=Tracking(
             lost_looks=settings.lost.looks,

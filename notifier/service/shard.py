@@ -19,7 +19,7 @@ from notifier.service.carry import Carry
 from notifier.service.committer import Committer
 from notifier.service.notable import NotableLooks
 from notifier.service.orders import Order
-from notifier.tracking import begin, readd, resume, retire
+from notifier.tracking.orders import begin, readd, resume, retire
 
 if TYPE_CHECKING:
     from notifier.service.deliverer import Deliverer
