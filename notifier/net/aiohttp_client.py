@@ -55,14 +55,11 @@ class AiohttpFetch:
     async def __call__(self, request: Request, /) -> Response:
         try:
             url = _parse(request.url)
-        except ValueError as error:
-            raise LookFailed(Reason.REJECTED, "not a URL") from error
-        try:
             answer = await self._session_for(url).request(
                 request.method, url, headers=request.headers, data=request.body, allow_redirects=False
             )
         except MAPPED as error:
-            raise failed(error) from error
+            raise self._failed(error) from error
         try:
             content = answer.content
             body = content.read_nowait() if content.is_eof() else await self._drain(answer)
@@ -70,7 +67,7 @@ class AiohttpFetch:
                 raise self._too_large()
         except MAPPED as error:
             answer.close()
-            raise failed(error) from error
+            raise self._failed(error) from error
         except BaseException:
             answer.close()
             raise
@@ -98,6 +95,12 @@ class AiohttpFetch:
                 raise self._too_large()
             parts.append(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _failed(self, error: Exception) -> LookFailed:
+        told = failed(error)
+        if told.reason is Reason.REJECTED and self._guard is not None:
+            told.reason = Reason.FORBIDDEN_TARGET  # somebody else's URL that cannot be read (127.1, say) is refused
+        return told
 
     def _too_large(self) -> LookFailed:
         return LookFailed(Reason.TOO_LARGE, f"answer over {self._max_body} bytes")
@@ -136,7 +139,15 @@ class AiohttpFetch:
 
 @lru_cache(maxsize=4096)
 def _parse(url: str) -> URL:
-    return URL(url, encoded=True)
+    """InvalidURL for what is none; yarl itself finds a bad port late."""
+    try:
+        parsed = URL(url, encoded=True)
+        whole = parsed.raw_host is not None and parsed.port is not None
+    except ValueError:
+        whole = False
+    if not whole:
+        raise aiohttp.InvalidURL("not shown")
+    return parsed
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -4,7 +4,7 @@ import os
 import ssl
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
 from notifier.errors import LookFailed, Reason
 from notifier.net.guard import ForbiddenAddress
@@ -29,7 +29,7 @@ TABLE: tuple[tuple[type[BaseException], Reason, str], ...] = (
     (aiohttp.ClientResponseError, Reason.UNREADABLE, "not an HTTP answer"),
     (aiohttp.InvalidURL, Reason.REJECTED, "not a URL"),
     (aiohttp.NonHttpUrlClientError, Reason.REJECTED, "not an http URL"),
-    (PayloadEncodingError, Reason.UNREADABLE, "content or transfer encoding not readable"),
+    (ContentEncodingError, Reason.UNREADABLE, "packed in a way that cannot be read"),
     (HttpProcessingError, Reason.UNREADABLE, "not an HTTP answer"),
     (OSError, Reason.CONNECTION, "connection lost"),
 )
@@ -42,6 +42,9 @@ def failed(error: Exception) -> LookFailed:
     """The failure of one attempt, in bounded words, for an exception of one of the MAPPED classes."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ForbiddenAddress):
         return LookFailed(Reason.FORBIDDEN_TARGET, str(error.os_error))
+    cause = error.__cause__
+    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(cause, ContentEncodingError):
+        error = cause  # it came whole, as far as it is known
     for kind, reason, words in TABLE:
         if isinstance(error, kind):
             return LookFailed(reason, _more(error, words))
@@ -53,7 +56,7 @@ def _more(error: Exception, words: str) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         message = getattr(error.certificate_error, "verify_message", "")
         return f"{words}: {message.partition(',')[0]}" if message else words
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.ClientSSLError):
         return words
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         # The text made of several attempts' errors lists their addresses; that of the number does not.

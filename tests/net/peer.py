@@ -32,9 +32,11 @@ class Peer:
         self.connections = 0
         self.script: list[Script] = []
         self.always: Script = http(200, b"{}")
+        self.asked = asyncio.Event()  # a first request has come
         self.port = 0
         self.scheme = "http"
         self._server: asyncio.Server | None = None
+        self._closing = False
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
@@ -42,6 +44,7 @@ class Peer:
         return f"{self.scheme}://127.0.0.1:{self.port}"
 
     async def open(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self._closing = False
         self._server = await asyncio.start_server(self._serve, host, 0, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
         self.scheme = "https" if tls else "http"
@@ -49,12 +52,13 @@ class Peer:
     async def close(self) -> None:
         assert self._server is not None
         self._server.close()
+        self._closing = True
         serving = tuple(self._open)
-        for writer in self._open.values():
+        for task, writer in self._open.items():
             writer.transport.abort()
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
         await self._server.wait_closed()
-        if serving:
-            await asyncio.wait(serving, timeout=5)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -65,6 +69,7 @@ class Peer:
             while True:
                 received = await _read(reader)
                 self.requests.append(received)
+                self.asked.set()
                 answer = self.script.pop(0) if self.script else self.always
                 if isinstance(answer, bytes):
                     writer.write(answer)
@@ -73,6 +78,9 @@ class Peer:
                     await answer(received, writer)
         except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass  # the client has gone: that is its right
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
         finally:
             del self._open[task]
             writer.close()
