@@ -26,7 +26,11 @@ def payload(event: CloudEvent) -> bytes:
 
 
 def check(template: Any) -> None:
-    """ValueError where a text of a configured body holds a placeholder that does not exist."""
+    """ValueError where a configured body is not JSON, or a text of it holds a placeholder that does not exist."""
+    try:
+        orjson.dumps(template)
+    except TypeError as error:
+        raise ValueError(f"cannot be written as JSON ({error}): use texts, numbers, lists and mappings") from None
     for text in _texts(template):
         for name in _PLACEHOLDER.findall(text):
             if name not in PLACEHOLDERS:
