@@ -59,9 +59,9 @@ def is_loopback(host: str) -> bool:
 def secret(text: str) -> str:
     """A token that can stand in a header; of what is wrong with it only the kind is told."""
     if not text.strip():
-        raise ValueError("is empty: put the secret there")
+        raise ValueError("is empty: put a value there")
     if has_control(text):
-        raise ValueError("has a line break or another control character: give the secret alone")
+        raise ValueError("has a line break or another control character: give the value alone")
     if not text.isascii():
         raise ValueError("has other than ASCII characters: it cannot be sent in a header")
     return text

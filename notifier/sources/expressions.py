@@ -1,6 +1,5 @@
 """JMESPath in a configuration: checked whole when it is loaded, so that only the answer can be at fault later."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -23,8 +22,9 @@ def check(text: str) -> str:
     except RecursionError:
         raise ValueError("is nested too deeply for a JMESPath expression") from None
     except JMESPathError as error:
-        first = re.split(r"[:\n]", str(error).strip(), maxsplit=1)[0]
-        raise ValueError(f"is not a JMESPath expression ({first}): try it at https://jmespath.org") from None
+        column = getattr(error, "lex_position", None)
+        place = "" if column is None else f" from character {column + 1} on"
+        raise ValueError(f"is not a JMESPath expression{place}: try it at https://jmespath.org") from None
     for name, given in _calls(tree):
         if name not in Functions.FUNCTION_TABLE:
             raise ValueError(f"calls {name}(), which JMESPath does not have: see https://jmespath.org")

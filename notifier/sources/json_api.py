@@ -121,10 +121,11 @@ def _cost(value: object) -> Cost | None:
 
 
 def _vehicle(value: object) -> Vehicle | None:
+    """An object {model, plate, color}, or the whole car in one text."""
     where = "performer.vehicle"
     if type(value) is not dict:
         model = as_text(value, where)
-        return None if model is None else Vehicle(model=model)
+        return None if model is None else Vehicle(model=model, combined=True)
     told = Vehicle(
         model=as_text(value.get("model"), where),
         plate=as_text(value.get("plate"), where),

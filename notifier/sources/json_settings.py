@@ -24,15 +24,6 @@ def _phase(phase: Phase | None) -> Phase | None:
     return phase
 
 
-def _url(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError("must begin with /: it follows base_url")
-    if not _URL.fullmatch(text):
-        raise ValueError("has a fragment, or characters that no URL has: percent-encode them")
-    Template(text)
-    return text
-
-
 class ScheduleQueries(Model):
     start: Expression | None = None
     end: Expression | None = None
@@ -68,8 +59,8 @@ class JsonSettings(SourceSettings):
     needs_secret: ClassVar[bool] = False
 
     type: Literal["json"]
-    url: Annotated[str, AfterValidator(_url)]
-    headers: Mapping[str, str] = Field(default={}, repr=False, validate_default=True)
+    headers: Mapping[str, str] = Field(default={}, repr=False)
+    url: str
     status: Expression
     updated_at: Expression | None = None
     schedule: ScheduleQueries = ScheduleQueries()
@@ -81,7 +72,7 @@ class JsonSettings(SourceSettings):
 
     @field_validator("headers")
     @classmethod
-    def _are_headers(cls, headers: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+    def _are_headers(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
         for name, text in headers.items():
             if not _HEADER.fullmatch(name):
                 raise ValueError(f"has {name!r}, which is no name of a header")
@@ -89,9 +80,18 @@ class JsonSettings(SourceSettings):
                 raise ValueError(f"must not set {name}: a secret is given by token, token_file or oauth2")
             checks.header_value(text)
             Template(text)
-        if "url" in info.data and "order_id" not in _names(info.data["url"], headers):
-            raise ValueError("do not have {order_id} in them, nor has url: put it where the API wants the order's id")
         return headers
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, text: str, info: ValidationInfo) -> str:
+        if not text.startswith("/"):
+            raise ValueError("must begin with /: it follows base_url")
+        if not _URL.fullmatch(text):
+            raise ValueError("has a fragment, or characters that no URL has: percent-encode them")
+        if "order_id" not in _names(text, info.data.get("headers", {})) and "headers" in info.data:
+            raise ValueError("has no {order_id} in it, nor have the headers: put it where the API wants the order's id")
+        return text
 
     @field_validator("account")
     @classmethod

@@ -33,10 +33,13 @@ def performer(order: Object) -> Performer | None:
 
 def _vehicle(found: Object) -> Vehicle | None:
     parts = as_object(found.get("vehicle"), "performer.vehicle") or {}
+    car = as_text(found.get("car"), "performer.car")
+    model = as_text(parts.get("model"), "performer.vehicle.model")
     told = Vehicle(
-        model=as_text(parts.get("model"), "performer.vehicle.model") or as_text(found.get("car"), "performer.car"),
+        model=model or car,
         plate=as_text(parts.get("number"), "performer.vehicle.number"),
         color=as_text(parts.get("color"), "performer.vehicle.color"),
+        combined=model is None and car is not None,
     )
     return told if told != Vehicle() else None
 
