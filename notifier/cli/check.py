@@ -1,0 +1,79 @@
+"""`notifier check`: everything that is wrong with a configuration, and with --live whether the order APIs answer."""
+
+import asyncio
+import uuid
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from notifier.cli import options, show
+from notifier.clock import Clock, SystemClock
+from notifier.config.load import load
+from notifier.config.model import SOURCES, Config
+from notifier.errors import ConfigError, LookFailed, Reason
+from notifier.net.order_api import build_order_api
+from notifier.sources.base import SourceSettings
+
+_KNOWN_THERE = frozenset({Reason.NOT_FOUND, Reason.REJECTED})
+"""Reached, and the token accepted: only the order is unknown, or its id not of the right form (400, 404, 422)."""
+
+
+class Answer(NamedTuple):
+    source: str
+    ok: bool
+    said: str
+
+
+@click.command()
+@options.config_file
+@click.option("--live", is_flag=True, help="Also ask each order API once, for an order that it cannot know.")
+@options.as_json
+def check(config: Path, live: bool, as_json: bool) -> None:
+    """Say everything that is wrong with the configuration, without starting anything."""
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        show.json({"valid": False, "problems": [problem._asdict() for problem in error.problems]})
+        raise click.exceptions.Exit(2) from None
+    answers = asyncio.run(ask_all(settings, SystemClock())) if live else []
+    if as_json:
+        show.json({"valid": True, "problems": [], "live": [answer._asdict() for answer in answers] if live else None})
+    else:
+        counts = f"{len(settings.sources)} sources, {len(settings.sinks)} sinks, {len(settings.rules)} rules"
+        show.line(f"{config} is valid: {counts}")
+        for answer in answers:
+            show.line(f"{answer.source}\t{'ok' if answer.ok else 'FAILED'}\t{show.clean(answer.said)}")
+    if not all(answer.ok for answer in answers):
+        raise click.exceptions.Exit(1)
+
+
+async def ask_all(config: Config, clock: Clock) -> list[Answer]:
+    return list(await asyncio.gather(*(ask(name, settings, clock) for name, settings in config.sources.items())))
+
+
+async def ask(name: str, settings: SourceSettings, clock: Clock) -> Answer:
+    """One request, with the source's own credential, for an order id that nobody has given out."""
+    adapter = SOURCES[settings.type].build(settings)
+    accounts = settings.id_names()[1:]
+    guessed = [each for each in accounts if each not in settings.account and each not in settings.optional_ids]
+    ids = {**dict.fromkeys(guessed, "unknown"), **settings.account, "order_id": uuid.uuid4().hex}
+    once = settings.model_copy(update={"retry_for": 0})
+    api = build_order_api(name, once, adapter, clock)
+    try:
+        await api.get(adapter.request(ids))
+    except LookFailed as failure:
+        return Answer(name, *_verdict(failure, guessed))
+    finally:
+        await api.close()
+    return Answer(name, True, "answered")
+
+
+def _verdict(failure: LookFailed, guessed: list[str]) -> tuple[bool, str]:
+    if failure.reason in _KNOWN_THERE:
+        return True, "reached, token accepted"
+    if failure.reason == Reason.FORBIDDEN and guessed:
+        return True, f"reached; without {', '.join(guessed)} in `account` nothing is known of the token's rights"
+    return False, str(failure)

@@ -1,0 +1,97 @@
+"""Results on stdout: tables on a terminal, tab-separated lines in a pipe, JSON when asked for."""
+
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def line(text: str = "") -> None:
+    """One line, out at once: what follows a stream must not wait in a buffer."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def json(value: object) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 if is_terminal() else None).decode() + "\n")
+
+
+def json_line(value: object) -> None:
+    line(orjson.dumps(value).decode())
+
+
+async def json_list(items: AsyncIterator[Any]) -> int:
+    """`{"items": […], "next": null}`, written as the items come; how many."""
+    count = 0
+    sys.stdout.write('{"items":[')
+    async for item in items:
+        sys.stdout.write(("," if count else "") + orjson.dumps(item).decode())
+        count += 1
+    sys.stdout.write('],"next":null}\n')
+    return count
+
+
+def clean(value: object) -> str:
+    """One cell: what other systems tell may hold line ends and control sequences of terminals."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+async def table(columns: Sequence[str], rows: AsyncIterator[Sequence[object]]) -> int:
+    """Rows as they come when piped, a whole table on a terminal; how many."""
+    count = 0
+    if not is_terminal():
+        async for row in rows:
+            if not count:
+                sys.stdout.write("\t".join(columns) + "\n")
+            sys.stdout.write("\t".join(map(clean, row)) + "\n")
+            count += 1
+        return count
+    grid = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    async for row in rows:
+        grid.add_row(*(Text(clean(cell), overflow="fold") for cell in row))
+        count += 1
+    if count:
+        Console().print(grid)
+    return count
+
+
+def tree(value: Mapping[str, Any], indent: int = 0) -> None:
+    """Nested values, one a line; what is null or empty is left out."""
+    for name, below in value.items():
+        if below is None or below in ("", [], {}):
+            continue
+        lead = "  " * indent + name + ":"
+        if isinstance(below, Mapping):
+            sys.stdout.write(lead + "\n")
+            tree(below, indent + 1)
+        elif isinstance(below, list) and any(isinstance(each, Mapping) for each in below):
+            sys.stdout.write(lead + "\n")
+            for each in below:
+                sys.stdout.write("  " * (indent + 1) + "- " + brief(each) + "\n")
+        else:
+            sys.stdout.write(f"{lead} {clean(below)}\n")
+
+
+def brief(value: object) -> str:
+    """A small mapping in one line: 'event=ARRIVAL at=2026-…'."""
+    if not isinstance(value, Mapping):
+        return clean(value)
+    parts: Iterable[str] = (
+        f"{name}={brief(below) if not isinstance(below, Mapping) else '(' + brief(below) + ')'}"
+        for name, below in value.items()
+        if below is not None and below not in ("", [], {})
+    )
+    return " ".join(parts)
