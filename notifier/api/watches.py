@@ -12,7 +12,11 @@ PREFIX = "/v1/watches/"
 
 
 async def put(request: web.Request) -> web.Response:
-    watch, new = await desk_of(request).put(await json_body(request))
+    desk = desk_of(request)
+    watch, new = await desk.put(await json_body(request))
+    if not new:  # what is kept has its first time, and the account that it was first resolved to
+        kept = await find(desk, WatchQuery(key=watch.key, limit=1))
+        watch = kept.items[0] if kept.items else watch
     return json_answer(shapes.watch(watch), status=201 if new else 200)
 
 

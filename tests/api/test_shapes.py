@@ -1,0 +1,1 @@
+"""Answers are those of INTERFACE, to the letter."""
