@@ -57,7 +57,7 @@ class Model(BaseModel):
 class OAuth2(Model):
     """Client credentials (RFC 6749, 4.4); the client goes by HTTP Basic."""
 
-    token_url: Annotated[str, AfterValidator(checks.address)]
+    token_url: Annotated[str, AfterValidator(checks.token_url)]
     client_id: Annotated[str, AfterValidator(checks.secret)]
     client_secret_file: str | None = None
     client_secret: str | None = Field(default=None, repr=False, validate_default=True)
@@ -148,7 +148,9 @@ class SourceSettings(Model):
     retry_for: Duration = 30_000
     max_body: int = Field(default=4 * 1024 * 1024, ge=1)
     budget: BudgetSettings = BudgetSettings()
-    poll: Mapping[Annotated[str, AfterValidator(_poll_key)], Annotated[Duration, AfterValidator(_poll_interval)]] = {}
+    poll: Mapping[Annotated[str, AfterValidator(_poll_key)], Annotated[Duration, AfterValidator(_poll_interval)]] = (
+        Field(default={}, json_schema_extra={"propertyNames": {"enum": ["default", *Phase]}})
+    )
     retire_after: Duration = 900_000
     give_up_after: Duration = Field(default=7 * 86_400_000, gt=0)
     lost: LostSettings = LostSettings()

@@ -23,8 +23,8 @@ def base_url(text: str) -> str:
     return address(text).rstrip("/")
 
 
-def address(text: str) -> str:
-    """https, or http to loopback; no query, fragment, user or password."""
+def address(text: str, query: bool = False) -> str:
+    """https, or http to loopback; no fragment, user or password, and no query unless it may have one."""
     if not _URL.fullmatch(text):
         raise ValueError(
             "is empty, or has characters that no address has: percent-encode them (a name's host in its xn-- form)"
@@ -38,11 +38,16 @@ def address(text: str) -> str:
         raise ValueError("is not an address: write it as https://host or https://host:port/path")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not hold a user or password: give the secret by token, token_file or oauth2")
-    if "?" in text or "#" in text:
+    if "#" in text or ("?" in text and not query):
         raise ValueError("must not have a query or fragment: leave out all from the ? or # on")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("must begin with https: over http the token would travel in clear text (loopback excepted)")
     return text
+
+
+def token_url(text: str) -> str:
+    """An address that may have a query (RFC 6749, 3.2)."""
+    return address(text, query=True)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,8 @@
 """`json`: any order API that answers with JSON (INTERFACE, 'json source').
 
 Every value is found by a JMESPath expression of the configuration. `phases` is the whole of its documentation: native
-status or history event to phase, null where it carries none. Any step between statuses is legal, none is inferred.
+status to phase, null where it carries none; with a status_log it covers the events of `history`, too. Any step between
+statuses is legal, none is inferred.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,11 +30,12 @@ class JsonApi:
     def __init__(self, settings: JsonSettings) -> None:
         fields = ("status", "updated_at", "schedule", "cost", "performer", "history", "status_log", "phases")
         self.salt = salt_of(VERSION, settings, *fields)
+        timeline = settings.status_log is not None
         self.lifecycle = Lifecycle(
             statuses=settings.phases,
-            entries=settings.phases,
+            entries=settings.phases if timeline else {},  # without a timeline they carry no phase: none is undocumented
             steps=None,
-            timeline=settings.status_log is not None,
+            timeline=timeline,
         )
         self._base = settings.address
         self._url = Template(settings.url)

@@ -18,6 +18,7 @@ from notifier.model import Instant, Place
 from notifier.sources import times
 
 Object: TypeAlias = Mapping[str, Any]
+LONGEST_STATUS = 200  # what is remembered of an order stays small, whatever its API says
 _BOM = b"\xef\xbb\xbf"
 _NAMES: Mapping[type, str] = {
     dict: "an object",
@@ -125,6 +126,8 @@ def as_status(value: object, where: str) -> str:
         wrong_type(where, "a text", value)
     if not value.strip():
         unreadable(where, "an empty text where a status belongs")
+    if len(value) > LONGEST_STATUS:
+        unreadable(where, "a text too long for a status")
     return value
 
 

@@ -22,13 +22,19 @@ def test_phases_are_its_whole_documentation() -> None:
         "3": Phase.COMPLETED,
         "packed": None,
     }
-    assert lifecycle.entries == lifecycle.statuses
     assert lifecycle.steps is None
 
 
 def test_a_status_log_makes_a_timeline() -> None:
-    assert ADAPTER.build().lifecycle.timeline
-    assert not ADAPTER.build(status_log=None).lifecycle.timeline
+    lifecycle = ADAPTER.build().lifecycle
+    assert lifecycle.timeline
+    assert lifecycle.entries == lifecycle.statuses
+
+
+def test_without_a_status_log_events_carry_no_phase() -> None:
+    lifecycle = ADAPTER.build(status_log=None).lifecycle
+    assert not lifecycle.timeline
+    assert lifecycle.entries == {}
 
 
 def test_other_phases_look_at_every_order_anew() -> None:

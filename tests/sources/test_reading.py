@@ -42,6 +42,7 @@ def test_read(read: Any, value: object, found: object) -> None:
         (reading.as_status, None, "here: null where a text belongs"),
         (reading.as_status, 5, "here: a number where a text belongs"),
         (reading.as_status, " ", "here: an empty text where a status belongs"),
+        (reading.as_status, "x" * 201, "here: a text too long for a status"),
         (reading.as_number, True, "here: true or false where a number belongs"),
         (reading.as_number, "a lot", "here: a text where a number belongs"),
         (reading.as_number, "NaN", "here: a number out of range"),

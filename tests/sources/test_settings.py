@@ -162,6 +162,7 @@ def test_a_folder_is_no_secret_file(tmp_path: Path) -> None:
     ("change", "key", "said"),
     [
         ({"token_url": "http://id.example"}, "token_url", "must begin with https"),
+        ({"token_url": "https://id.example/#a"}, "token_url", "fragment"),
         ({"client_id": ""}, "client_id", "is empty"),
         ({"client_secret": None}, "client_secret", "is missing"),
         ({"client_secret": ""}, "client_secret", "is empty"),
@@ -173,6 +174,13 @@ def test_bad_client_credentials(change: dict[str, object], key: str, said: str) 
     found = problems("progress", token=..., oauth2={**OAUTH2, **change})
     assert list(found) == [f"oauth2.{key}"]
     assert said in found[f"oauth2.{key}"]
+
+
+def test_a_token_address_may_have_a_query() -> None:
+    url = "http://127.0.0.1:9/token?realm=a"
+    settings = ADAPTERS["progress"].settings(token=None, oauth2={**OAUTH2, "token_url": url})
+    assert settings.oauth2 is not None
+    assert settings.oauth2.token_url == url
 
 
 def test_a_client_has_one_secret(tmp_path: Path) -> None:
