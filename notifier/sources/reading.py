@@ -137,8 +137,12 @@ def as_number(value: object, where: str) -> float | None:
         return None
     if type(value) is str:
         try:
-            number = float(value)
+            number = (
+                float(value) if value.isascii() and "_" not in value else None
+            )  # float() takes more than JSON writes
         except ValueError:
+            number = None
+        if number is None:
             wrong_type(where, "a number", value)
     elif type(value) is int or type(value) is float:
         number = float(value)

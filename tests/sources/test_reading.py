@@ -45,6 +45,8 @@ def test_read(read: Any, value: object, found: object) -> None:
         (reading.as_status, "x" * 201, "here: a text too long for a status"),
         (reading.as_number, True, "here: true or false where a number belongs"),
         (reading.as_number, "a lot", "here: a text where a number belongs"),
+        (reading.as_number, "1_000", "here: a text where a number belongs"),
+        (reading.as_number, "١", "here: a text where a number belongs"),
         (reading.as_number, "NaN", "here: a number out of range"),
         (reading.as_number, "1e999", "here: a number out of range"),
         (reading.as_flag, "true", "here: a text where true or false belongs"),
