@@ -31,7 +31,7 @@ def advance(state: State, look: Look, lifecycle: Lifecycle, settings: Tracking) 
     changes: dict[str, Any] = {}
     verdict: Verdict = "failed"
     if look.snapshot is not None:
-        course = follow(timeline.past_of(state), look.snapshot, lifecycle)
+        course = follow(timeline.past_of(state), look.snapshot, lifecycle, look.ended)
         verdict = judge(state, look, look.snapshot, course)
         if verdict == "accepted":
             changes = _accept(state, look, look.snapshot, course, settings, tape)

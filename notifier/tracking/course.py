@@ -24,13 +24,14 @@ class Past(NamedTuple):
     newest: Instant | None = None
     unlogged: tuple[str, ...] = ()
     status_at: Instant | None = None
+    phase_at: Instant | None = None
 
 
 class Item(NamedTuple):
     """One step along the timeline.
 
     `place` is where it stands (None: before everything), `at` the time that the API told for it. `moves`: its status
-    becomes the order's. `tells`: it is an event. `settles`: it is the awaited log entry of the current status.
+    becomes the order's. `tells`: it is an event.
     `before` is the status before it; `between` what must have come in between, None where no legal path leads here.
     """
 
@@ -41,19 +42,24 @@ class Item(NamedTuple):
     late: bool = False
     moves: bool = False
     tells: bool = True
-    settles: bool = False
     before: str | None = None
     between: tuple[str, ...] | None = ()
 
 
 class Course(NamedTuple):
-    """The new items in order, and what the next look must know."""
+    """The new items in order, and what the next look must know.
+
+    `settled`: the status held before turns out to stand at `held_at`, since its log entry is there now (or another one
+    in its stead).
+    """
 
     items: tuple[Item, ...]
     entries: tuple[Entry, ...]
     unlogged: tuple[str, ...]
     status_at: Instant | None
     newest: Instant | None
+    settled: bool = False
+    held_at: Instant | None = None
 
     @property
     def log(self) -> tuple[Entry, ...]:
@@ -74,19 +80,27 @@ class Course(NamedTuple):
         return tuple(f"{item.before} → {item.status}" for item in self.items if item.between is None)
 
 
-def follow(past: Past, snapshot: Snapshot, lifecycle: Lifecycle) -> Course:
-    """What `snapshot` adds to `past`."""
+def follow(past: Past, snapshot: Snapshot, lifecycle: Lifecycle, seen: Instant) -> Course:
+    """What `snapshot`, an answer that arrived at `seen`, adds to `past`."""
     entries = in_order(snapshot.entries)
     known = {entry.identity for entry in past.entries}
     fresh = [entry for entry in entries if entry.identity not in known]
     if not fresh and snapshot.status == past.status:
         return Course((), tuple(entries), past.unlogged, past.status_at, past.newest)
     log = tuple(entry for entry in entries if entry.kind == "status")
-    walk = _Walk(past, snapshot, lifecycle, log, fresh)
+    walk = _Walk(past, snapshot, lifecycle, log, fresh, seen)
     for entry in fresh:
         walk.take(entry)
     walk.close()
-    return Course(tuple(walk.items), tuple(entries), tuple(walk.unlogged[-LONGEST_QUEUE:]), walk.status_at, walk.newest)
+    return Course(
+        items=tuple(walk.items),
+        entries=tuple(entries),
+        unlogged=tuple(walk.unlogged[-LONGEST_QUEUE:]),
+        status_at=walk.status_at,
+        newest=walk.newest,
+        settled=walk.settled,
+        held_at=walk.held_at,
+    )
 
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
@@ -108,9 +122,17 @@ class _Walk:
     """One way through the new entries; every step knows where the last one led."""
 
     def __init__(
-        self, past: Past, snapshot: Snapshot, lifecycle: Lifecycle, log: tuple[Entry, ...], fresh: Sequence[Entry]
+        self,
+        past: Past,
+        snapshot: Snapshot,
+        lifecycle: Lifecycle,
+        log: tuple[Entry, ...],
+        fresh: Sequence[Entry],
+        seen: Instant,
     ) -> None:
         self.past, self.snapshot, self.lifecycle, self.log, self.fresh = past, snapshot, lifecycle, log, fresh
+        self.seen = seen
+        self.settled, self.held_at = False, past.status_at
         self.items: list[Item] = []
         self.status, self.status_at = past.status, past.status_at
         self.newest = max((entry.at for entry in fresh), default=None)
@@ -138,7 +160,8 @@ class _Walk:
             elif entry.value != predecessor(self.log, entry):
                 strange = True
         if queue and strange and self.log[-1].value == self.snapshot.status:
-            self.unlogged, self.status_at = [], logged
+            self.unlogged = []
+            self._settle(logged)
         return frozenset(found)
 
     def take(self, entry: Entry) -> None:
@@ -163,10 +186,12 @@ class _Walk:
     def _recognise(self, entry: Entry) -> None:
         if entry.value in self.unlogged:
             del self.unlogged[: self.unlogged.index(entry.value) + 1]
-        settles = not self.unlogged
-        if settles:
-            self.status_at = entry.at
-        self.items.append(Item(entry, entry.value, entry.at, entry.at, tells=False, settles=settles))
+            if not self.unlogged:
+                self._settle(entry.at)
+        self.items.append(Item(entry, entry.value, entry.at, entry.at, tells=False))
+
+    def _settle(self, place: Instant | None) -> None:
+        self.settled, self.held_at, self.status_at = True, place, place
 
     def close(self) -> None:
         """The status itself, where the log did not lead to it."""
@@ -188,11 +213,17 @@ class _Walk:
         return self.lifecycle.between(self.status, status)
 
     def _place(self) -> Instant | None:
-        """The end; but with an empty log, history entries carry the phase: then where the status was last updated."""
-        if self.log or not self.lifecycle.timeline:
-            return self.newest
-        updates = [entry.at for entry in self.fresh if self._updates(entry)]
-        return max(updates, default=self.past.newest)
+        """A status without an entry is the newest that there is: what happens after it was seen comes after it.
+
+        But with an empty log, history entries carry the phase: it stands where the history was last told to update it,
+        or before what this answer brought.
+        """
+        if not self.log and self.lifecycle.timeline:
+            if updates := [entry.at for entry in self.fresh if self._updates(entry)]:
+                return max(updates)
+            if any(self.lifecycle.entries.get(entry.value) for entry in self.fresh):
+                return self.past.phase_at
+        return self.seen if self.newest is None else max(self.seen, self.newest)
 
     def _updates(self, entry: Entry) -> bool:
         return entry.value == self.lifecycle.status_entry or self.lifecycle.entries.get(entry.value) is Phase.CREATED

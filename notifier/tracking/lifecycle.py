@@ -12,7 +12,7 @@ class Lifecycle:
     """`statuses` and `entries` list what is documented; a value of None is documented but carries no phase (`expired`).
 
     `steps` are the legal single steps from native status to native status, or None: any step is legal and none is
-    inferred. `fallbacks` are steps that are legal alone but never part of an inferred path (driving -> search).
+    inferred. `fallbacks` are steps that are legal alone, but no unseen path leads through them (driving -> search).
     `timeline` says that status_log and history, merged by time, carry the phase (track & trace), not the status alone.
     `status_entry` is the history entry that takes its status from the log entry of the same time (STATUS_UPDATE).
     A source without a list of `entries` documents none, so that none is undocumented.
@@ -44,15 +44,19 @@ class Lifecycle:
         return self._between[pair]
 
     def _dominators(self, before: str, after: str) -> tuple[str, ...] | None:
-        """A status lies on every path exactly if no path is left without it."""
-        distances = self._distances(before, without=None)
+        """A status lies on every path exactly if no path is left without it.
+
+        Only forward steps make a path; but one with a fall-back in it still shows that there is another way: a reopened
+        order (confirmed, finished, new) was not postponed.
+        """
+        distances = self._distances(before, self.fallbacks)
         if after not in distances:
             return None
         inner = sorted((status for status in distances if status not in (before, after)), key=distances.__getitem__)
-        return tuple(status for status in inner if after not in self._distances(before, without=status))
+        return tuple(status for status in inner if after not in self._distances(before, frozenset(), without=status))
 
-    def _distances(self, start: str, without: str | None) -> dict[str, int]:
-        """Every status that forward steps reach from `start`, with how many they are (breadth first).
+    def _distances(self, start: str, barred: frozenset[tuple[str, str]], without: str | None = None) -> dict[str, int]:
+        """Every status that can be reached from `start`, with how many steps it takes (breadth first).
 
         No path leads on through a status without a phase: `expired` may be followed by anything, which proves nothing.
         """
@@ -62,7 +66,7 @@ class Lifecycle:
             if status != start and self.statuses.get(status) is None:
                 continue
             for follower in sorted(steps.get(status, ())):
-                if follower not in distances and follower != without and (status, follower) not in self.fallbacks:
+                if follower not in distances and follower != without and (status, follower) not in barred:
                     distances[follower] = distances[status] + 1
                     queue.append(follower)
         return distances

@@ -25,6 +25,7 @@ def past_of(state: State) -> Past:
         newest=state.newest,
         unlogged=state.unlogged,
         status_at=state.status_at,
+        phase_at=state.phase_at,
     )
 
 
@@ -33,7 +34,7 @@ def play(state: State, course: Course, tape: Tape) -> Instant | None:
     if not course.items:
         return state.phase_at
     player = _Player(tape, course, state.snapshot.entries if state.snapshot else (), state.phase_at)
-    player.all(course.items, state.newest, state.status_at)
+    player.all(state.status_at)
     return player.phase_at
 
 
@@ -41,7 +42,7 @@ def start(state: State, status: str, course: Course, tape: Tape, backlog: bool) 
     """The first good look: one `tracked`. Entries already there are known, with `backlog` told too, each as late."""
     tape.rewind()
     player = _Player(tape, course, (), None)
-    player.all(course.items, None, None)
+    player.all(None)
     tape.quiet = False
     tape.note(EventType.TRACKED, None, {"status": status, "phase": tape.phase.value})
     player.check_status(status, UNTOLD)
@@ -63,20 +64,18 @@ class _Player:
             if self._carried(entry) is not None:
                 self.mark = entry
 
-    def all(self, items: Sequence[Item], newest: Instant | None, status_at: Instant | None) -> None:
-        settled = False
-        for item in items:
+    def all(self, status_at: Instant | None) -> None:
+        if self.course.settled and self.phase_at == status_at:
+            self.phase_at = self.course.held_at
+        stood = self.phase_at
+        for item in self.course.items:
             if item.status is None:
                 self._history(item)
             elif item.moves:
-                self._status(item, newest)
-            elif item.settles:
-                settled = True
-                if self.phase_at == status_at:
-                    self.phase_at = item.place
+                self._status(item, stood)
             elif item.tells and item.entry is not None:
                 self.aside(item.entry)
-        if settled:
+        if self.course.settled:
             self._give_way()
 
     def aside(self, entry: Entry) -> None:
@@ -95,12 +94,12 @@ class _Player:
         if status not in self.lifecycle.statuses:
             self.tape.deviates("unknown_status", status, told)
 
-    def _status(self, item: Item, newest: Instant | None) -> None:
+    def _status(self, item: Item, stood: Instant | None) -> None:
         assert item.status is not None
         told = Told(item.at, late=item.late)
         for status in item.between or ():
             # Somewhere within the window: an entry that this look brought is the newer one.
-            self._move(status, newest, Told(inferred=True))
+            self._move(status, stood, Told(inferred=True))
         self._move(item.status, item.place, told, tells=item.tells, logged=item.entry is not None)
         if item.tells:
             self.check_status(item.status, told)
@@ -131,7 +130,7 @@ class _Player:
         if phase is not None:
             if self.mark is None or entry.at >= self.mark.at:
                 self.mark = entry
-            if not self._ended and reaches(entry.at, self.phase_at):
+            if self.mark is entry and not self._ended and reaches(entry.at, self.phase_at):
                 self.phase_at = entry.at
                 self.tape.enter(phase, told)
         self._add(entry, told)
