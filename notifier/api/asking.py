@@ -1,5 +1,6 @@
 """Reading a request: keys in paths, parameters, JSON bodies. What is wrong is told all at once."""
 
+import asyncio
 import json
 import math
 import re
@@ -16,6 +17,7 @@ from notifier.instants import from_text
 from notifier.model import Instant
 
 MAX_BODY = 256 * 1024
+PATIENCE = 30.0  # seconds that a body may take to arrive
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 
@@ -83,14 +85,18 @@ class Parameters:
 
 
 async def json_body(request: web.Request) -> Any:
-    """The body, parsed strictly. ApiError: 415, 413, 400."""
+    """The body, parsed strictly. ApiError: 415, 413, 408, 400."""
     if request.content_type != "application/json" or "Content-Type" not in request.headers:
         raise ApiError(415, "Send the body as JSON, with the header Content-Type: application/json.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ApiError(415, "Send the body without a Content-Encoding.")
     if (request.content_length or 0) > MAX_BODY:
         raise ApiError(413, "The body is larger than 256 KiB.")
-    return parse_json(await request.read())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return parse_json(await request.read())
+    except TimeoutError:
+        raise ApiError(408, "The body did not arrive in time.", headers={"Connection": "close"}) from None
 
 
 def parse_json(raw: bytes) -> Any:

@@ -12,6 +12,7 @@ from notifier.api.openapi import document
 from notifier.api.problems import problems
 from notifier.api.routes import PUBLIC, ROUTES
 from notifier.api.stream import CLOSING, HEARTBEAT
+from notifier.api.weblog import WebLog
 from notifier.errors import Refused
 
 GRACE = 3.0  # seconds that answers on their way get at the end
@@ -37,6 +38,7 @@ async def start_api(desk: Desk, host: str, port: int, *, heartbeat: float = 10.0
     runner = web.AppRunner(
         application(desk, closing, heartbeat),
         access_log=None,  # paths hold keys
+        logger=WebLog(),
         handle_signals=False,
         auto_decompress=False,
         shutdown_timeout=GRACE,

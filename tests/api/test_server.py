@@ -8,6 +8,7 @@ import re
 import pytest
 import structlog
 
+from notifier.api import asking
 from notifier.api.server import ApiServer
 from notifier.schemas import event_schemas
 from tests.api.conftest import Client
@@ -156,7 +157,29 @@ async def raw(server: ApiServer, request: bytes) -> bytes:
 async def test_hostile_requests_are_refused(
     server: ApiServer, desk: MemoryDesk, request_: bytes, token_file: object
 ) -> None:
-    answer = await raw(server, request_)
+    with structlog.testing.capture_logs() as lines:
+        answer = await raw(server, request_)
     assert re.match(rb"HTTP/1\.[01] 4\d\d ", answer), answer[:200]
     assert b"Traceback" not in answer
+    assert desk.bodies == []
+    assert {line["event"] for line in lines} <= {"http_request_unreadable"}
+
+
+async def test_what_cannot_be_read_is_logged_without_its_words(server: ApiServer) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await raw(
+            server, b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + b"s3cret" * 5_000 + b"\r\n\r\n"
+        )
+    assert lines == [{"event": "http_request_unreadable", "kind": "LineTooLong", "log_level": "info"}]
+
+
+async def test_a_body_that_does_not_arrive_is_not_waited_for(
+    server: ApiServer, desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "PATIENCE", 0.05)
+    head = (
+        b"POST /v1/watches HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"
+    )
+    answer = await raw(server, head)
+    assert answer.startswith(b"HTTP/1.1 408 ")
     assert desk.bodies == []
