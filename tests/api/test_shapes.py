@@ -1,1 +1,0 @@
-"""Answers are those of INTERFACE, to the letter."""
