@@ -46,7 +46,7 @@ class App:
         self.config = config
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
-        self.backend = backend or SqliteBackend(config.backend.path, self.clock)
+        self.backend: Backend = backend or SqliteBackend(config.backend.path, self.clock)
         self.runtime = runtime.build(config, self.clock, fetches, sinks)
         self.endpoints = Endpoints(self._breaker_of, self.backend.tell, self.clock)
         notable = NotableLooks()
@@ -124,15 +124,13 @@ class App:
         pending: defaultdict[tuple[str, ...], float] = defaultdict(float, {(name,): 0.0 for name in self.runtime.ways})
         oldest = dict(pending)
         for delivery in self.deliverer.pending():
-            labels = (delivery.sink,)
-            pending[labels] += 1
-            oldest[labels] = max(oldest.get(labels, 0.0), (now - delivery.created_at) / 1000)
+            pending[delivery.sink,] += 1
+            oldest[delivery.sink,] = max(oldest.get((delivery.sink,), 0.0), (now - delivery.created_at) / 1000)
         replace(self.metrics.orders, {labels: count for labels, count in orders.items() if count})
         replace(self.metrics.deliveries_pending, pending)
         replace(self.metrics.oldest_pending, oldest)
         replace(self.metrics.endpoints_disabled, self.endpoints.disabled_by_sink())
-        budgets = {(name,): source.api.budget.used_ratio() for name, source in self.runtime.sources.items()}
-        replace(self.metrics.budget_used, budgets)
-        monotonic = self.clock.monotonic()
-        breakers = {("source", name): source.api.breaker for name, source in self.runtime.sources.items()}
-        replace(self.metrics.breaker_open, {labels: float(it.is_open(monotonic)) for labels, it in breakers.items()})
+        for name, source in self.runtime.sources.items():
+            self.metrics.budget_used.labels(name).set(source.api.budget.used_ratio())
+        breakers = {("source", name): float(it.api.breaker_open()) for name, it in self.runtime.sources.items()}
+        replace(self.metrics.breaker_open, breakers | self.endpoints.breakers_by_sink())

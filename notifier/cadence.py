@@ -87,14 +87,14 @@ class Rhythm:
         return silent if known.lost_since is None else min(silent, known.lost_since + DAY)
 
     def interval(self, known: Known, now: Instant) -> int:
-        interval = self._poll.get(known.phase, self._default)
+        interval: int = self._poll.get(known.phase, self._default)
         if known.starts is not None and known.phase in WAITING and known.starts > now - interval:
             # A fifth of what is left: the nearer the agreed time, the closer the looks.
             interval = min(interval, max(self._least, abs(known.starts - now) // 5))
         if known.failures > 1 and known.error in SPARING:
             return max(interval, MINUTE)
         if known.failures > 3 and known.error not in NO_BACKOFF:
-            return max(interval, min(interval * 2 ** min(known.failures - 3, 2), MINUTE))
+            return max(interval, min(interval << min(known.failures - 3, 2), MINUTE))
         return interval
 
 

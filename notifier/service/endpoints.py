@@ -87,6 +87,11 @@ class Endpoints:
         counts = Counter((endpoint.sink,) for endpoint in self._known.values() if endpoint.disabled)
         return {labels: float(count) for labels, count in counts.items()}
 
+    def breakers_by_sink(self) -> dict[tuple[str, ...], float]:
+        """How many endpoints of a sink are held by their breaker."""
+        counts = Counter(("sink", endpoint.sink) for endpoint in self._known.values() if not endpoint.breaker.closed)
+        return {labels: float(count) for labels, count in counts.items()}
+
     async def _say(self, endpoint: Endpoint, fact: Fact) -> None:
         await self._tell(fact)
         endpoint.disabled = fact.disabled

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from notifier import codec
 from notifier.cadence import Known
 from notifier.model import Instant, Phase, State
-from notifier.tracking.orders import calm
 from notifier.net.fetch import Request
+from notifier.tracking.orders import calm
 
 if TYPE_CHECKING:
     from notifier.service.shard import Shard
@@ -57,7 +57,7 @@ class Order:
         schedule = state.schedule if isinstance(state, codec.Peek) else state.snapshot and state.snapshot.schedule
         self.starts = schedule.start if schedule else None
         self.ends = schedule.end if schedule else None
-        self.calm = calm(state)
+        self.calm = calm(cast("State", state))  # a Peek tells as much by the same names
 
     def known(self) -> Known:
         return Known(

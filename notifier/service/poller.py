@@ -25,7 +25,7 @@ from notifier.service.runtime import OrderSource, Runtime
 from notifier.tracking.advance import Step, advance
 
 if TYPE_CHECKING:
-    from notifier.service.shard import Shard
+    pass
 
 log = structlog.get_logger()
 
