@@ -15,7 +15,7 @@ from notifier.api.stream import CLOSING, HEARTBEAT
 from notifier.api.weblog import WebLog
 from notifier.errors import Refused
 
-GRACE = 3.0  # seconds that answers on their way get at the end
+GRACE = 2.0  # seconds that answers on their way get at the end
 
 
 class ApiServer:
