@@ -26,5 +26,5 @@ async def find(desk: Desk, query: Query[T]) -> Page[T]:
     """A page of the view; a cursor that is none of its own is the caller's mistake."""
     try:
         return await desk.view.find(query)
-    except CursorGone:
+    except (CursorGone, OverflowError):  # the numbers in a forged cursor may be larger than any storage takes
         raise InputError([Problem("cursor", "must be the `next` of a former page of the same list")]) from None

@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
+from notifier.clock import Clock
 from notifier.errors import BackendError, InputError, Problem
+from notifier.log import Repeats
 
 _log = structlog.get_logger()
 
@@ -50,28 +52,38 @@ def problem(error: ApiError) -> web.Response:
     )
 
 
-@web.middleware
-async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+def problems(clock: Clock) -> Middleware:
     """Outermost: whatever a handler raises is answered as a problem document, without internals."""
-    try:
-        return await handler(request)
-    except ApiError as error:
-        return problem(error)
-    except InputError as error:
-        return problem(ApiError(422, "The content is wrong; see errors.", errors=error.problems))
-    except BackendError as error:
-        _log.warning("request_unavailable", method=request.method, error=type(error).__name__)
-        return problem(ApiError(503, "The storage does not answer; ask again.", headers={"Retry-After": RETRY_AFTER}))
-    except web.HTTPException as error:
-        return problem(_of_framework(error))
-    except (web.RequestPayloadError, ConnectionError):
-        return problem(ApiError(400, "The body broke off or is not as its headers say."))
-    except Exception:
-        _log.exception("request_failed", method=request.method, route=route_name(request))
-        return problem(ApiError(500, "A fault of this service; its log tells more."))
+    repeats = Repeats()
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ApiError as error:
+            return problem(error)
+        except InputError as error:
+            return problem(ApiError(422, "The content is wrong; see errors.", errors=error.problems))
+        except web.HTTPException as error:
+            return problem(_of_framework(error))
+        except (web.RequestPayloadError, ConnectionError):
+            return problem(ApiError(400, "The body broke off or is not as its headers say."))
+        except BackendError as error:
+            if (left_out := repeats.ok(type(error), clock.monotonic())) is not None:
+                _log.warning("request_unavailable", error=type(error).__name__, repeated=left_out)
+            return problem(
+                ApiError(503, "The storage does not answer; ask again.", headers={"Retry-After": RETRY_AFTER})
+            )
+        except Exception as error:
+            route = _route(request)
+            if (left_out := repeats.ok((route, type(error)), clock.monotonic())) is not None:
+                _log.exception("request_failed", method=request.method, route=route, repeated=left_out)
+            return problem(ApiError(500, "A fault of this service; its log tells more."))
+
+    return answer
 
 
-def route_name(request: web.Request) -> str:
+def _route(request: web.Request) -> str:
     """The pattern that matched, never the path: that may hold what is personal."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else "none"

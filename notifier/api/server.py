@@ -58,7 +58,7 @@ async def start_api(desk: Desk, host: str, port: int, *, heartbeat: float = 10.0
 def application(desk: Desk, closing: asyncio.Event, heartbeat: float) -> web.Application:
     token_file = desk.config.api.token_file
     tokens = None if token_file is None else Tokens(token_file)
-    app = web.Application(middlewares=[problems, guard(tokens, PUBLIC)], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[problems(desk.clock), guard(tokens, PUBLIC)], client_max_size=MAX_BODY)
     app[DESK] = desk
     app[CLOSING] = closing
     app[HEARTBEAT] = heartbeat
