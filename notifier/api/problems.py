@@ -69,14 +69,14 @@ def problems(clock: Clock) -> Middleware:
         except (web.RequestPayloadError, ConnectionError):
             return problem(ApiError(400, "The body broke off or is not as its headers say."))
         except BackendError as error:
-            if (left_out := repeats.ok(type(error), clock.monotonic())) is not None:
+            if (left_out := repeats.ok(type(error).__name__, clock.monotonic())) is not None:
                 _log.warning("request_unavailable", error=type(error).__name__, repeated=left_out)
             return problem(
                 ApiError(503, "The storage does not answer; ask again.", headers={"Retry-After": RETRY_AFTER})
             )
         except Exception as error:
             route = _route(request)
-            if (left_out := repeats.ok((route, type(error)), clock.monotonic())) is not None:
+            if (left_out := repeats.ok((route, type(error).__name__), clock.monotonic())) is not None:
                 _log.exception("request_failed", method=request.method, route=route, repeated=left_out)
             return problem(ApiError(500, "A fault of this service; its log tells more."))
 
