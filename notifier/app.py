@@ -117,16 +117,12 @@ class App:
     def _measure(self) -> None:
         """Gauges that are counted when somebody asks."""
         now = self.clock.now()
-        orders: defaultdict[tuple[str, ...], float] = defaultdict(float)
-        for shard in self.supervisor.shards.values():
-            for labels, count in shard.phases.items():
-                orders[labels] += count
         pending: defaultdict[tuple[str, ...], float] = defaultdict(float, {(name,): 0.0 for name in self.runtime.ways})
         oldest = dict(pending)
         for delivery in self.deliverer.pending():
             pending[delivery.sink,] += 1
             oldest[delivery.sink,] = max(oldest.get((delivery.sink,), 0.0), (now - delivery.created_at) / 1000)
-        replace(self.metrics.orders, {labels: count for labels, count in orders.items() if count})
+        replace(self.metrics.orders, dict(self.desk.counts()))
         replace(self.metrics.deliveries_pending, pending)
         replace(self.metrics.oldest_pending, oldest)
         replace(self.metrics.endpoints_disabled, self.endpoints.disabled_by_sink())

@@ -1,5 +1,6 @@
 """What a front end may ask of the service: the one surface for HTTP, dashboard and demo."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from notifier.backends.base import Backend, View
@@ -74,6 +75,10 @@ class Desk:
                     looks=self._notable.of(key),
                 )
         return None
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Orders in this replica's memory by source and phase."""
+        return sum((shard.phases for shard in self._supervisor.shards.values()), Counter())
 
     def trouble(self) -> tuple[str, ...]:
         """Why this replica is not ready; empty when it is."""
