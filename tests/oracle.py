@@ -207,6 +207,7 @@ class _TrackOrder(_Order):
         super().__init__(life)
         self.seen: set[Row] = set()
         self.told: set[int] = set()
+        self.place = -1  # of the current status
         self.marks: list[tuple[int, int, int, str]] = []
 
     def look(self, poll: Poll) -> list[Expected]:
@@ -255,14 +256,14 @@ class _TrackOrder(_Order):
                 self.tell_unknown("unknown_status", row.value, self.table, row.at, True)
             else:
                 self.play_status(row.value, row.number, row.at, 0, row.at, late=late)
+        status = self.life.statuses[number][1]
+        if status != self.status:
+            self.play_untimed(rows, fresh, number, stood)
         if settled and self.table.get(self.status) not in OVER:
             at, _, _, phase = max(self.marks)
             if phase != self.phase:
                 old, self.phase = self.phase, phase
                 self.tell("phase_changed", {"phase": old}, {"phase": phase}, at, False, True)
-        status = self.life.statuses[number][1]
-        if status != self.status:
-            self.play_untimed(rows, fresh, number, stood)
 
     def recognise(self, fresh: list[Row]) -> bool:
         """Log entries of statuses that were told before; was the current one among them?"""
@@ -270,6 +271,7 @@ class _TrackOrder(_Order):
         for row in known:
             self.marks = [mark for mark in self.marks if mark[2] != row.number]
             self.mark(row.at, 0, self.table.get(row.value), row.number)
+            self.place = row.at if row.number == max(self.told) else self.place
         return any(row.number == max(self.told) for row in known)
 
     def play_untimed(self, rows: list[Row], fresh: list[Row], number: int, stood: int) -> None:
@@ -279,7 +281,7 @@ class _TrackOrder(_Order):
         if not any(row.kind == "status" for row in rows):
             updates = [row.at for row in fresh if row.value in ("STATUS_UPDATE", "ORDER_CREATED")]
             if updates:
-                place = max(updates)
+                place = max([*updates, self.place])
             elif any(ENTRIES.get(row.value) for row in fresh):
                 place = stood
         between = steps_between("track", self.status, status) if self.tracked else []
@@ -302,6 +304,7 @@ class _TrackOrder(_Order):
     ) -> None:
         before, was_over = self.status, self.table.get(self.status) in OVER
         self.told.add(number)
+        self.place = place
         carried = self.table.get(status)
         self.mark(place, rank, carried, number)
         if carried is None:

@@ -67,7 +67,7 @@ class _Player:
     def all(self, status_at: Instant | None) -> None:
         if self.course.settled and self.phase_at == status_at:
             self.phase_at = self.course.held_at
-        stood = self.phase_at
+        stood, held = self.phase_at, self.tape.status
         for item in self.course.items:
             if item.status is None:
                 self._history(item)
@@ -75,8 +75,8 @@ class _Player:
                 self._status(item, stood)
             elif item.tells and item.entry is not None:
                 self.aside(item.entry)
-        if self.course.settled:
-            self._give_way()
+        if self.course.settled and not self._ended:
+            self._settle(self.tape.status == held)
 
     def aside(self, entry: Entry) -> None:
         """An entry that comes too late to move anything."""
@@ -115,7 +115,7 @@ class _Player:
         if phase is not None and (phase in TERMINAL or not self.lifecycle.timeline or reaches(place, self.phase_at)):
             tape.enter(phase, told)
             self.phase_at = place
-            if reopened and logged and self.mark is not None and reaches(self.mark.at, place):
+            if reopened and self._outlives(place, logged):
                 self._follow_mark(told)  # it came later, while the order counted as over
         if tells:
             shape = None if before is None else {"status": before}
@@ -136,12 +136,21 @@ class _Player:
         self._add(entry, told)
         self.tape.turned(former, told)
 
-    def _give_way(self) -> None:
-        """The current status had counted as the newest entry. Its own entry, now here, may be older than another."""
-        if self.mark is not None and not self._ended and reaches(self.mark.at, self.phase_at):
-            former, told = self.tape.phase, Told(self.mark.at, late=True)
+    def _settle(self, unmoved: bool) -> None:
+        """The status had counted as the newest entry. Its own entry tells its place: is another one the last now?"""
+        former, told = self.tape.phase, Told(self.course.held_at, late=True)
+        phase = self.lifecycle.statuses.get(self.tape.status or "")
+        if unmoved and phase is not None and reaches(self.course.held_at, self.phase_at):
+            self.phase_at = self.course.held_at
+            self.tape.enter(phase, told)
+        if self.mark is not None and reaches(self.mark.at, self.phase_at):
+            told = Told(self.mark.at, late=True)
             self._follow_mark(told)
-            self.tape.turned(former, told)
+        self.tape.turned(former, told)
+
+    def _outlives(self, place: Instant | None, logged: bool) -> bool:
+        """Is the mark behind a status? At equal times behind its log entry, but not behind what counts as newest."""
+        return self.mark is not None and reaches(self.mark.at, place) and (logged or self.mark.at != place)
 
     def _follow_mark(self, told: Told) -> None:
         if self.mark is not None and (phase := self._carried(self.mark)) is not None:
