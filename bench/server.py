@@ -5,6 +5,7 @@
 
 import asyncio
 import sys
+from typing import cast
 
 BODY = (
     b'{"id":"%s","user_id":"5769a1d0ed084122a5ff50d67941edc8","class":"econom","status":"driving",'
@@ -28,8 +29,7 @@ class Answering(asyncio.Protocol):
     costs: dict[bytes, int] = {}  # noqa: RUF012 (one table for all connections is meant)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.buffer = b""
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ async def main(changed: float) -> None:
 class End(asyncio.Protocol):
     """The parent's end is ours: its pipe closes."""
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         asyncio.get_running_loop().stop()
 
 

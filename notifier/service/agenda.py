@@ -20,6 +20,7 @@ class Due(Protocol):
     """Something with a due time. An entry whose `due` has moved on meanwhile is skipped when popped."""
 
     due: Instant | None
+    was_due: Instant  # of the entry that was taken
 
 
 ItemT = TypeVar("ItemT", bound=Due)
@@ -105,7 +106,7 @@ class Agenda(Generic[ItemT]):
         while heap and heap[0][0] <= now:
             due, _, item = heapq.heappop(heap)
             if item.due == due:
-                item.due = None
+                item.due, item.was_due = None, due
                 return item
         return None
 

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 class Lane:
     """The open deliveries of one sink, address and order. `due` is the agenda's; `busy` while its head is at work."""
 
-    __slots__ = ("busy", "due", "queue", "shard")
+    __slots__ = ("busy", "due", "queue", "shard", "was_due")
 
     def __init__(self, shard: "Shard") -> None:
         self.shard = shard
         self.queue: list[Delivery] = []
         self.due: Instant | None = None
+        self.was_due: Instant = 0
         self.busy = False
 
     @property

@@ -22,9 +22,9 @@ class Order:
     """
 
     __slots__ = (
-        "attended", "began", "busy", "calm", "changed_at", "committing", "digest", "due", "ends", "error", "failures", "gone", "key",
-        "last_ok", "lost_since", "not_before", "phase", "shard", "source", "spread", "starts", "state", "target",
-        "terminal_since", "watch",
+        "attended", "began", "busy", "calm", "changed_at", "committing", "digest", "due", "ends", "error", "failures", "gone",
+        "key", "last_ok", "lost_since", "not_before", "phase", "shard", "source", "spread", "starts", "state", "target",
+        "terminal_since", "was_due", "watch",
     )  # fmt: skip
 
     def __init__(self, key: str, source: str, watch: bytes, state: bytes, shard: "Shard", attended: Instant) -> None:
@@ -34,6 +34,7 @@ class Order:
         self.shard = shard
         self.target: Request | None = None
         self.due: Instant | None = None
+        self.was_due: Instant = 0
         self.began: Instant | None = None
         self.busy = False
         self.committing: asyncio.Future[None] | None = None

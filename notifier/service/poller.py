@@ -100,6 +100,7 @@ class Poller:
             return
         began = self._clock.now()
         order.busy = True
+        self._metrics.look_lag.observe(max(0, began - order.was_due) / 1000)
         try:
             try:
                 body = await source.api.get(order.target or self._aim(order, source))

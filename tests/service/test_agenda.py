@@ -10,6 +10,7 @@ class Item:
     def __init__(self, name: str) -> None:
         self.name = name
         self.due: int | None = None
+        self.was_due = 0
 
 
 def test_earliest_first_each_at_its_time_with_at_most_so_many_at_once() -> None:
