@@ -17,7 +17,9 @@ from notifier.service.shard import Shard
 
 log = structlog.get_logger()
 
-FORGET_EVERY = 3_600.0  # seconds between searches for orders past retention
+FORGET_EVERY = 3_600.0  # seconds between searches for orders past retention, at most
+FORGET_LEAST = 0.25
+FORGET_PART = 4  # searches within one retention: a short one is kept about as exactly as a long one
 FORGET_PAUSE = 0.05  # seconds between slices, so that commits find their turn
 
 
@@ -87,4 +89,4 @@ class Supervisor:
                         await asyncio.sleep(FORGET_PAUSE)
                 except BackendError as error:
                     log.warning("forget_put_off", shard=shard.number, reason=str(error))
-            await asyncio.sleep(FORGET_EVERY)
+            await asyncio.sleep(min(FORGET_EVERY, max(FORGET_LEAST, self._retention / 1000 / FORGET_PART)))
