@@ -34,6 +34,7 @@ class Reason(StrEnum):
     OVERTAKEN = "overtaken"
     REMOVED = "removed"
     UNKNOWN_SINK = "unknown_sink"
+    RESTORED = "restored"  # open in a backup that was restored: it may have been sent since
     # decided against, when it was routed
     NO_ADDRESS = "no_address"
     ALREADY_TOLD = "already_told"

@@ -5,7 +5,7 @@ offers a new lease when it may.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -129,17 +129,31 @@ class Page(NamedTuple, Generic[T_co]):
 T = TypeVar("T")
 
 
+class Backlog(NamedTuple):
+    """The open deliveries of one sink. `oldest` is the earliest `created_at`."""
+
+    sink: str
+    pending: int
+    oldest: Instant
+
+
 class CursorGone(Exception):
-    """A stream cursor older than what is kept (HTTP 410), or not one of ours."""
+    """A stream's cursor older than what is kept (HTTP 410), or a cursor that is not one of ours."""
 
 
 class View(Protocol):
     """The read side: any replica, all orders."""
 
-    async def find(self, query: Query[T], /) -> Page[T]: ...
+    async def find(self, query: Query[T], /) -> Page[T]:
+        """Unavailable when it cannot be read; CursorGone for a foreign cursor."""
+        ...
 
-    async def count_sent(self, to: str, since: Instant, /) -> int:
-        """Delivered to this address since then, for caps."""
+    async def count_sent(self, to: str | None, since: Instant, /, sinks: Collection[str] = ()) -> int:
+        """Delivered to this address (None: to any address) since then, over these sinks (none: over all), for caps."""
+        ...
+
+    async def backlog(self) -> tuple[Backlog, ...]:
+        """Deliveries pending or sending, by sink; sinks without any are left out."""
         ...
 
     def follow(self, after: str | None, /, since: Instant | None = None) -> AsyncIterator[tuple[str, CloudEvent]]:

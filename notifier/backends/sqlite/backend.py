@@ -1,0 +1,217 @@
+"""The embedded backend: one file is one shard, and this process its only owner.
+
+An error that leaves a commit's outcome unknown ends the lease; the file is opened again, as often as it takes, and a
+new lease restores from what is really there.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from notifier.backends import tables
+from notifier.backends.base import Lease
+from notifier.backends.bell import Bell, Bells
+from notifier.backends.lease import TableLease
+from notifier.backends.sqlite.backup import backup_file
+from notifier.backends.sqlite.claim import Claim
+from notifier.backends.sqlite.file import File
+from notifier.backends.sqlite.group import Group
+from notifier.backends.sqlite.opening import prepare
+from notifier.backends.view import SqlView
+from notifier.clock import Clock
+from notifier.errors import BackendError, LeaseLost, Unavailable
+from notifier.model import Command, Fact
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0  # seconds between tries to get a broken file going again
+
+
+class SqliteBackend:
+    """`path` is relative to the working directory; its folder is made."""
+
+    shards = 1
+
+    def __init__(self, path: Path | str, clock: Clock) -> None:
+        self.path = Path(path).absolute()
+        self._clock = clock
+        self._bells = Bells()
+        self._view = SqlView(self.read, self._bells.events, clock)
+        self._claim: Claim | None = None
+        self._file: File | None = None
+        self._group: Group | None = None
+        self._lease: TableLease | None = None
+        self._sound = asyncio.Event()  # the file is open
+        self._trouble: str | None = None
+        self._healing: asyncio.Task[None] | None = None
+
+    @property
+    def view(self) -> SqlView:
+        return self._view
+
+    @property
+    def commands(self) -> Bell:
+        return self._bells.commands
+
+    def trouble(self) -> str | None:
+        return self._trouble
+
+    # --- opening and closing -------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Refused: in use, damaged, not ours, or not writable; the file is as it was."""
+        prepare(self.path)
+        self._claim = Claim(self.path)
+        self._file = File(self.path)
+        self._group = Group(self._file, self._written, self._failed)
+        try:
+            self._bells.reach(await self._file.open(self._clock.now()))
+        except BaseException:
+            await self._file.close()
+            self._claim.release()
+            raise
+        self._sound.set()
+        log.info("file_opened", path=str(self.path))
+
+    async def close(self, within: float) -> None:
+        """What was given to it is still written, if that takes no longer than `within` seconds."""
+        if self._lease is not None:
+            self._lease.end()
+        self._bells.close()
+        if self._healing is not None:
+            self._healing.cancel()
+            await asyncio.wait([self._healing])
+        if self._file is None or self._group is None or self._claim is None:
+            return
+        try:
+            async with asyncio.timeout(within):
+                await self._group.drain()
+                await self._file.close()
+        except TimeoutError:
+            log.error("file_not_closed", path=str(self.path), within=within)  # its claim ends with the process
+        else:
+            self._claim.release()
+        self._file = self._group = self._claim = None
+        self._sound.clear()
+
+    async def backup(self, target: Path | str) -> None:
+        """A consistent copy of what is committed, while everything goes on. Refused."""
+        await asyncio.to_thread(backup_file, self.path, Path(target))
+
+    # --- what the program asks ------------------------------------------------------------------------------------
+
+    async def leases(self) -> AsyncIterator[Lease]:
+        pause = FIRST_PAUSE
+        while not self._bells.events.closed:
+            await self._sound.wait()
+            began = self._clock.monotonic()
+            self._lease = TableLease(0, self)
+            yield self._lease
+            await self._lease.ended.wait()
+            if self._clock.monotonic() - began > LAST_PAUSE:
+                pause = FIRST_PAUSE
+            else:
+                await asyncio.sleep(pause)  # one that is lost at once would be lost again
+                pause = min(pause * 2, LAST_PAUSE)
+
+    async def submit(self, command: Command, /) -> bool:
+        command = command if command.at else msgspec.structs.replace(command, at=self._clock.now())
+        return await self._ask(lambda connection: tables.submit(connection, command))
+
+    async def tell(self, fact: Fact, /) -> None:
+        await self._ask(lambda connection: tables.tell(connection, fact))
+
+    async def known_facts(self) -> tuple[Fact, ...]:
+        return tuple(fact for _, fact in await self.read(lambda connection: tables.facts(connection, 0)))
+
+    async def facts(self) -> AsyncIterator[Fact]:
+        number = 0
+        while True:
+            seen = self._bells.facts.newest
+            told = await self.read(partial(tables.facts, after=number))
+            for number, fact in told:  # noqa: B007
+                yield fact
+            if not await self._bells.facts.wait(seen):
+                return
+
+    # --- the tables -----------------------------------------------------------------------------------------------
+
+    async def read(self, work: Callable[[sqlite3.Connection], T], /) -> T:
+        """Off the loop, seeing everything committed; Unavailable."""
+        if self._file is None:
+            raise Unavailable(f"{self.path} is not open")
+        try:
+            return await self._file.read(work)
+        except LeaseLost as error:
+            self._failed(error)
+            raise Unavailable(str(error)) from error
+
+    async def write(self, work: Callable[[sqlite3.Connection], T], /) -> T:
+        """In one transaction with whatever else waits; Unavailable or LeaseLost."""
+        if self._group is None:
+            raise Unavailable(f"{self.path} is not open")
+        if not self._sound.is_set():
+            raise LeaseLost(self._trouble or f"{self.path} is not open")
+        return await self._group.write(work)
+
+    async def settle(self) -> None:
+        """Everything given to `write` before is done with."""
+        await self.write(lambda _: None)
+
+    async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await self.write(work)
+        except LeaseLost as error:
+            raise Unavailable(str(error)) from error
+
+    # --- trouble --------------------------------------------------------------------------------------------------
+
+    def _written(self, newest: dict[str, int]) -> None:
+        if self._trouble is not None:
+            log.info("file_works_again", path=str(self.path))
+            self._trouble = None
+        self._bells.reach(newest)
+
+    def _failed(self, error: Unavailable | LeaseLost) -> None:
+        if self._bells.events.closed:
+            return
+        if self._trouble is None:
+            log.error("file_fails", error=str(error))
+        self._trouble = str(error)
+        if isinstance(error, LeaseLost):
+            self._sound.clear()
+            if self._lease is not None:
+                self._lease.end()
+        if self._healing is None:
+            self._healing = asyncio.get_running_loop().create_task(self._heal(), name="sqlite healing")
+
+    async def _heal(self) -> None:
+        """Until something could be written again."""
+        assert self._file is not None
+        assert self._group is not None
+        pause = FIRST_PAUSE
+        try:
+            while self._trouble is not None:
+                try:
+                    if not self._sound.is_set():
+                        await self._file.reopen()
+                        self._sound.set()
+                    await self._group.write(_probe)
+                except BackendError as error:
+                    self._trouble = str(error)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LAST_PAUSE)
+        finally:
+            self._healing = None
+
+
+def _probe(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE meta SET value = value WHERE name = 'epoch'")

@@ -1,0 +1,52 @@
+"""The claim of a database file: one process, one backend.
+
+An operating system's lock on a file beside it, so that a kill frees it. It is not a lock on the database file itself:
+closing any descriptor of that one would drop the locks that SQLite holds on it (https://www.sqlite.org/howtocorrupt.html,
+2.2). The file beside is never deleted: who deleted it while it is held would let a second process in.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from notifier.errors import Refused
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the open file: holds off this process too
+
+
+class Claim:
+    """Held from its making until `release`. Refused when another one holds it."""
+
+    def __init__(self, path: Path) -> None:
+        beside = path.with_name(path.name + ".lock")
+        try:
+            self._descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Refused(f"{beside} cannot be made ({error.strerror}): choose a folder that can be written") from error
+        try:
+            _lock(self._descriptor)
+        except OSError as error:
+            holder = _read(self._descriptor)
+            os.close(self._descriptor)
+            raise Refused(
+                f"{path} is in use by another notifier{holder}: stop it first, or give this one a file of its own"
+            ) from error
+        os.truncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def _read(descriptor: int) -> str:
+    pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+    return f" (process {pid})" if pid.isdigit() else ""

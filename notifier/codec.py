@@ -1,0 +1,280 @@
+"""The one codec of stored records, and their one format number.
+
+A record is `format, form, payload`: one byte each, then msgpack. A state has its peek in between: the few values that a
+restore and the view need of every order, read without touching the rest. Payloads above a few hundred bytes are
+deflated with a dictionary of our own words, which makes a typical order about half as long.
+
+A new format is read by one release and written by the next, so that a roll-back by one always works. Within a format
+fields may be added: what this release does not know is kept in `extra` and written back.
+"""
+
+import zlib
+from typing import Generic, Literal, NoReturn, TypeVar
+
+import msgspec
+
+from notifier.errors import BackendError, LookFailed, Reason, Refused
+from notifier.model import CloudEvent, Delivery, Instant, Phase, Schedule, State, Watch
+
+FORMAT = 1
+MOST_BYTES = 900_000
+"""A stored record's greatest length, compressed: Kafka's brokers refuse a message above 1 MB."""
+
+_DEFLATE_ABOVE = 320
+_LEVEL = 1  # a higher one saves under 1 % on records of this size
+_PLAIN, _DEFLATED = 0, 1
+
+
+class TooLarge(LookFailed):
+    """A record that cannot be stored: the look that led to it counts as failed."""
+
+    def __init__(self, what: str, size: int) -> None:
+        super().__init__(
+            Reason.TOO_LARGE,
+            f"the {what} would take {size} bytes compressed, more than the {MOST_BYTES} that are stored",
+        )
+
+
+class Peek(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a restore and the view need of a state, by the state's names; `status` and `schedule` are the snapshot's.
+
+    Fields are known by their place: new ones go to the end, with a default that means 'look into the whole state'.
+    """
+
+    life: Instant
+    sequence: int
+    phase: Phase
+    certain: bool
+    status: str | None
+    since: Instant
+    tracked: bool
+    last_ok: Instant | None
+    digest: bytes
+    changed_at: Instant
+    schedule: Schedule | None
+    doubt: str | None
+    misses: int
+    lost: bool
+    lost_since: Instant | None
+    stalled: bool
+    terminal_since: Instant | None
+    failures: int
+    last_error: str | None
+    not_before: Instant | None
+    retired_at: Instant | None
+    retirement: Literal["terminal", "given_up", "removed"] | None
+    watch_number: int
+
+
+def pack_watch(watch: Watch) -> bytes:
+    """TooLarge above `MOST_BYTES`, as every `pack_…`."""
+    return _whole("watch", _WATCH.encode(watch))
+
+
+def unpack_watch(data: bytes) -> Watch:
+    """Refused for a newer format, BackendError for damaged bytes, as every `unpack_…`."""
+    return _WATCH.decode(_payload("watch", data))
+
+
+def pack_delivery(delivery: Delivery, event: bool = True) -> bytes:
+    """Without `event` where it is stored beside: `unpack_delivery` is then given it."""
+    return _whole(
+        "delivery", _DELIVERY.encode(delivery if event else msgspec.structs.replace(delivery, event=_ELSEWHERE))
+    )
+
+
+def unpack_delivery(data: bytes, event: CloudEvent | None = None) -> Delivery:
+    delivery = _DELIVERY.decode(_payload("delivery", data))
+    return delivery if event is None else msgspec.structs.replace(delivery, event=event)
+
+
+def pack_event(event: CloudEvent) -> bytes:
+    return _whole("event", _EVENT.encode(event))
+
+
+def unpack_event(data: bytes) -> CloudEvent:
+    return _EVENT.decode(_payload("event", data))
+
+
+def pack_state(state: State) -> bytes:
+    snapshot = state.snapshot
+    peek = _encode(
+        Peek(
+            state.life,
+            state.sequence,
+            state.phase,
+            state.certain,
+            None if snapshot is None else snapshot.status,
+            state.since,
+            state.tracked,
+            state.last_ok,
+            state.digest,
+            state.changed_at,
+            None if snapshot is None else snapshot.schedule,
+            state.doubt,
+            state.misses,
+            state.lost,
+            state.lost_since,
+            state.stalled,
+            state.terminal_since,
+            state.failures,
+            state.last_error,
+            state.not_before,
+            state.retired_at,
+            state.retirement,
+            state.watch_number,
+        )
+    )
+    form, payload = _deflate(_STATE.encode(state))
+    return _fitting("state", b"".join((bytes((FORMAT, form)), len(peek).to_bytes(2, "little"), peek, payload)))
+
+
+def unpack_state(data: bytes) -> State:
+    _check("state", data)
+    return _STATE.decode(_inflate("state", data, 4 + int.from_bytes(data[2:4], "little")))
+
+
+def peek_state(data: bytes) -> Peek:
+    """About 1 us: no inflating, no snapshot."""
+    _check("state", data)
+    try:
+        return _PEEK.decode(memoryview(data)[4 : 4 + int.from_bytes(data[2:4], "little")])
+    except msgspec.MsgspecError as error:
+        _damaged("state", error)
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_encode = msgspec.msgpack.Encoder().encode
+_PEEK = msgspec.msgpack.Decoder(Peek)
+_MAP = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+_ELSEWHERE = CloudEvent(attributes={}, data=b"")
+
+
+class _Kind(Generic[T]):
+    """One type as a msgpack map, the fields that it does not know included."""
+
+    def __init__(self, type: type[T]) -> None:
+        self._name = type.__name__.lower()
+        self._decoder = msgspec.msgpack.Decoder(type)
+        self._known = frozenset(field.encode_name for field in msgspec.structs.fields(type))
+
+    def encode(self, value: T) -> bytes:
+        extra = getattr(value, "extra", None)
+        if not extra:
+            return _encode(value)
+        known = _MAP.decode(_encode(value))
+        del known["extra"]
+        return _encode({**extra, **known})
+
+    def decode(self, payload: bytes) -> T:
+        try:
+            value = self._decoder.decode(payload)
+            fields = _MAP.decode(payload)
+            if fields.keys() <= self._known:
+                return value
+            extra = {name: msgspec.msgpack.decode(raw) for name, raw in fields.items() if name not in self._known}
+        except msgspec.MsgspecError as error:
+            _damaged(self._name, error)
+        return msgspec.structs.replace(value, extra=extra) if "extra" in self._known else value
+
+
+_WATCH, _STATE, _DELIVERY, _EVENT = _Kind(Watch), _Kind(State), _Kind(Delivery), _Kind(CloudEvent)
+
+
+def _whole(what: str, payload: bytes) -> bytes:
+    form, payload = _deflate(payload)
+    return _fitting(what, b"".join((bytes((FORMAT, form)), payload)))
+
+
+def _payload(what: str, data: bytes) -> bytes:
+    _check(what, data)
+    return _inflate(what, data, 2)
+
+
+def _deflate(payload: bytes) -> tuple[int, bytes]:
+    if len(payload) <= _DEFLATE_ABOVE:
+        return _PLAIN, payload
+    deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15, 5, zlib.Z_DEFAULT_STRATEGY, _WORDS)
+    return _DEFLATED, deflater.compress(payload) + deflater.flush()
+
+
+def _inflate(what: str, data: bytes, start: int) -> bytes:
+    if data[1] == _PLAIN:
+        return data[start:]
+    inflater = zlib.decompressobj(-15, _WORDS)
+    try:
+        payload = inflater.decompress(memoryview(data)[start:])
+    except zlib.error as error:
+        _damaged(what, error)
+    if not inflater.eof:
+        _damaged(what, EOFError("it ends too early"))
+    return payload
+
+
+def _fitting(what: str, record: bytes) -> bytes:
+    if len(record) > MOST_BYTES:
+        raise TooLarge(what, len(record))
+    return record
+
+
+def _check(what: str, data: bytes) -> None:
+    if len(data) > 2 and data[0] == FORMAT and data[1] <= _DEFLATED:
+        return
+    if len(data) > 2 and data[0] > FORMAT:
+        raise Refused(
+            f"a stored {what} has format {data[0]}, written by a newer release; this one reads up to {FORMAT}: "
+            "start that release again, or restore a backup that was made before it"
+        )
+    _damaged(what, ValueError("no known format"))
+
+
+def _damaged(what: str, error: Exception) -> NoReturn:
+    # Neither the bytes nor the decoder's words: both may hold personal data.
+    raise BackendError(f"a stored {what} cannot be read ({type(error).__name__}): restore a backup") from None
+
+
+# Part of format 1: records were deflated against exactly these bytes. The likeliest words stand last.
+_WORDS = b"".join(
+    (
+        b"enabledwhsecregular/failedpartially_finishedconfirmedfinishedpostponedpartially_completed",
+        b"ORDER_CREATEDORDER_BECAME_NEXTSTATUS_UPDATEINTERVAL_UPDATEORDER_VISITDEPARTURESTARTARRIVAL",
+        b"TAKEN_BY_COURIERACCEPTED_BY_RESTAURANTCANCELLEDDELIVEREDCOOKINGREADY",
+        b"schedulingscheduledsearchingpreparingreadyacceptedcreatedcancelledcompletecompletedtransportingin_progress",
+        b"waitingarriveddrivingassignedexpiredunknown",
+        b"contract_violatedunknown_statusunknown_entryillegal_transition\xa4kindstalledlostlocation_changed",
+        b"cancel_rules_changed\xa9can_cancelcost_changedwith_vat\xa6amountschedule_changedperformer_changedhistory_added",
+        b"doubt\xa6misses\xadmissing_since\xa4lost\xaalost_since\xa7stalled\xa8reported\xa8unlogged\xa6newest",
+        b"\xaeterminal_since\xa4told\xa8failures\xadfailing_since\xaalast_error\xaanot_before\xaaretired_at\xaaretirement",
+        b"\xa8comments\xa4text\xa7comment\xaacreated_by\xacfinished_at\xa4cost\xa6amount\xa8with_vat\xa6number",
+        b"\xa7entries\x85\xa4kind\xa7history\xa5value\xa2at\xcf\x00\x00\x01\xa3nth\xa9initiator\xa5place\x82\xa3lat\xcb@\xa3lon\xcb@",
+        b"\x83\xa4kind\xa6status\xa5value\xa2at\xcf\x00\x00\x01",
+        b"\x89\xa3key\xa4life\xcf\x00\x00\x01\xa8sequence\xa8snapshot\x8a\xa6status\xa7driving\xaaupdated_at\xcf\x00\x00\x01",
+        b"\xa9performer\x83\xa4name\xa5phone\xac+79\xa7vehicle\x83\xa5model\xa5plate\xa5color\xa5white\xa5black",
+        b"\xa8location\x82\xa3lat\xcb@\xa3lon\xcb@\xa5route\x92\x83\xa3lat\xcb@\xa3lon\xcb@\xa7address",
+        b"\xa8schedule\x82\xa5start\xcf\x00\x00\x01\xa3end\xcf\x00\x00\x01\xaccancel_rules\x84\xaacan_cancel\xc3",
+        b"\xa5state\xa4free\xa4paid\xa5title\xb1Free cancellation\xa7message",
+        b"\xa6person\x81\xa2id\xa6tariff\xa6econom\xaccost_centers\x91\x83\xa2id\xabcost_center\xa5title\xa5value\xa0",
+        b"\xa5phase\xa7certain\xc3\xa5since\xcf\x00\x00\x01\xa7tracked\xc3\xa7last_ok\xcf\x00\x00\x01\xa6digest\xc4\x10",
+        b"\xaachanged_at\xcf\x00\x00\x01\xacwatch_number",
+        b"\xa3key\xa6source\xa3ids\x81\xa8order_id\xaarecipients\x91\x84\xa5email@example.org\xa5phone\xac+79",
+        b"\xa7webhookhttps://\xa6locale\xa2ru\xa8timezone\xadEurope/Moscow\xa6labels\x80",
+        b"\xaacreated_at\xcf\x00\x00\x01\xaaupdated_at\xcf\x00\x00\x01",
+        b"\xa2id\xa3key\xa5event\x82\xaaattributes\x80\xa4data\xc4\x00\xa5facts\xa4rule\xa4sink\xa2to\xa8endpoint\xa8template",
+        b"\xa5group\xa5state\xa7pending\xa7sending\xa9delivered\xa4dead\xa7expired\xa7skipped\xa3due\xcf\x00\x00\x01",
+        b"\xa7expires\xcf\x00\x00\x01\xa4held\xa8retrying\xa6reason\xa8attempts\x91\x84\xa2at\xcf\x00\x00\x01\xa7outcome\xa9delivered",
+        b"\xa6status\xa3200\xa2ms\xabfinished_at\xa5tries\x01",
+        b'},"number":null,"class":"econom","cost_centers":[],"title":"","value":""}],"person_id":"',
+        b'","before":{"status":"driving","phase":"assigned"},"after":{"event":"vehicle":{"model":"color":"start":"end":',
+        b"\x82\xaaattributes\x89\xabspecversion\xa31.0\xa2id\xd9$\xa6source\xaf/sources/\xa4type\xd9\x23",
+        b"notifier.order.tracked.v1notifier.order.status_changed.v1notifier.order.phase_changed.v1",
+        b"\xa7subject\xa4time\xb82026-\xa8sequence\xb400000000000000000001\xafdatacontenttype\xb0application/json",
+        b"\xaadataschema\xd92/schemas/notifier.order.phase_changed.v1.json\xa4data\xc5\x02",
+        b'{"id":"","order":{"key":"","source":"","id":"","life":17,"labels":{},"person_id":null,"number":null,"class":null,',
+        b'"cost_centers":[]},"sequence":1,"before":null,"after":{"status":"","phase":"in_progress"},"status":"","phase":"',
+        b'","phase_certain":true,"occurred":{"at":null,"not_before":"2026-11-21T10:00:00.000Z","not_after":"2026-11-21T1',
+        b'0:00:05.120Z"},"observed_at":"2026-11-21T10:00:05.120Z","inferred":false,"late":false}',
+    )
+)
