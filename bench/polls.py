@@ -65,21 +65,14 @@ class Service:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    @property
-    def polls(self) -> int:
+    def looks(self, *outcomes: str) -> int:
+        """How many ended so; without outcomes, all."""
+        self.app.metrics.render()
         return sum(
             int(sample.value)
             for metric in self.app.metrics.looks.collect()
             for sample in metric.samples
-            if sample.name.endswith("_total")
-        )
-
-    def changes(self) -> int:
-        return sum(
-            int(sample.value)
-            for metric in self.app.metrics.looks.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total") and sample.labels["outcome"] == "accepted"
+            if sample.name.endswith("_total") and (not outcomes or sample.labels["outcome"] in outcomes)
         )
 
     async def follow(self) -> None:
@@ -90,15 +83,15 @@ class Service:
                     for step in range(500)
                 )
             )
-        while self.changes() < ORDERS:
+        while self.looks("accepted") < ORDERS:
             await asyncio.sleep(0.1)
 
     async def round(self) -> Round:
         self.app.poller.pause(False)
         await asyncio.sleep(0.2)
-        polls, cpu, wall = self.polls, time.process_time(), time.perf_counter()
+        polls, cpu, wall = self.looks(), time.process_time(), time.perf_counter()
         await asyncio.sleep(ROUND)
-        result = Round(self.polls - polls, time.process_time() - cpu, time.perf_counter() - wall)
+        result = Round(self.looks() - polls, time.process_time() - cpu, time.perf_counter() - wall)
         self.app.poller.pause(True)
         await asyncio.sleep(0.2)
         return result
@@ -140,7 +133,7 @@ async def compare(changed: float) -> Result:
         service = Service(app)
         try:
             await service.follow()
-            before = service.changes()
+            before = service.looks("accepted")
             rounds: tuple[list[Round], list[Round]] = ([], [])
             connector = aiohttp.TCPConnector(limit=AT_ONCE)
             async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -149,7 +142,7 @@ async def compare(changed: float) -> Result:
                 for _ in range(ROUNDS):
                     rounds[0].append(await service.round())
                     rounds[1].append(await bare(session, port))
-            return Result(changed, *rounds, service.changes() - before)
+            return Result(changed, *rounds, service.looks("accepted") - before)
         finally:
             await app.stop(5)
             server.terminate()

@@ -19,7 +19,7 @@ from prometheus_client import (
 _log = structlog.get_logger()
 
 _COMMIT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_LAG = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 _TOLD = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 900, 3600)
 
 
@@ -39,12 +39,6 @@ class Metrics:
         self._refreshers: list[Callable[[], None]] = []
         self.looks = Counter(
             "notifier_looks", "Looks at orders, by how they ended.", ("source", "outcome"), registry=registry
-        )
-        self.look_lag = Histogram(
-            "notifier_look_lag_seconds",
-            "How much later than due a look began.",
-            buckets=_LAG,
-            registry=registry,
         )
         self.detection = Histogram(
             "notifier_detection_seconds",

@@ -6,6 +6,7 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from notifier.metrics import Metrics, replace
+from notifier.service.tally import Tallies
 
 PUBLIC = {
     "notifier_looks_total": {"source", "outcome"},
@@ -39,7 +40,7 @@ def scraped(metrics: Metrics) -> dict[str, dict[frozenset[tuple[str, str]], floa
 def touched() -> Metrics:
     metrics = Metrics()
     metrics.looks.labels("trips", "accepted").inc()
-    metrics.look_lag.observe(0.02)
+    Tallies(metrics).lags.observe(20)
     metrics.detection.labels("trips").observe(1.5)
     metrics.told.labels("hook").observe(2)
     metrics.orders.labels("trips", "arrived").set(3)

@@ -2,8 +2,9 @@
 
 Three bounds, all arithmetic on the monotonic clock:
 
-- pace: one request each `1 / rate` seconds. There is no burst from rest: a peer that counts sees an even stream. While
-  some wait in line, a timer that fired late is made good up to `CATCH_UP`, so that lateness costs no throughput.
+- pace: one request each `1 / rate` seconds, to the `GRAIN` of clocks. There is no burst from rest: a peer that counts
+  sees an even stream. While some wait in line, a timer that fired late is made good up to `CATCH_UP`, so that
+  lateness costs no throughput.
 - window: in any `WINDOW` at most rate + 10 % (INTERFACE, 'Source keys'), counted in whole requests: 1.5 a second comes
   down to 1, 3.3 to 3, at least one passes.
 - hold: none before a given time (Retry-After of 429 and 420).
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from notifier.clock import Clock
 
 CATCH_UP = 0.05  # seconds
+GRAIN = 0.002  # seconds: what a loop's clock and timers can tell apart; to stand in line for less would cost more
 WINDOW = 1.02  # seconds: a little more than the promised one, for what the way to the peer bunches up
 RECOVERY = 60.0  # seconds from nothing to the whole rate
 SLOW_AT_MOST_EACH = 1.0  # seconds: answers to requests that were under way together slow it once
@@ -61,7 +63,7 @@ class Budget:
         if self._waiters:
             return max(self._ready_at() - now, 0.0) + len(self._waiters) / self._rate(now)
         ready = self._ready_at()
-        if ready > now:
+        if ready > now + GRAIN:
             return ready - now
         self._grant(now, max(now, self._next))
         return 0.0

@@ -22,6 +22,7 @@ from notifier.service.agenda import Agenda
 from notifier.service.notable import NotableLook, NotableLooks
 from notifier.service.orders import Order
 from notifier.service.runtime import OrderSource, Runtime
+from notifier.service.tally import Tallies
 from notifier.tracking.advance import Step, advance
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Poller:
         self._metrics = metrics
         self._notable = notable
         self._repeats = Repeats()
+        self._tallies = Tallies(metrics)
         self._agendas: dict[str, Agenda[Order]] = {}
 
     # --- what is due -------------------------------------------------------------------------------------------
@@ -100,14 +102,16 @@ class Poller:
             return
         began = self._clock.now()
         order.busy = True
-        self._metrics.look_lag.observe(max(0, began - order.was_due) / 1000)
+        self._tallies.lags.observe(began - order.was_due)
         try:
             try:
                 body = await source.api.get(order.target or self._aim(order, source))
                 digest = hashlib.blake2b(body, digest_size=16, key=source.adapter.salt).digest()
                 if digest == order.digest and order.calm and not order.failures:
                     order.last_ok = order.began = began
-                    self._count(source, began, "unchanged")
+                    tally = self._tallies.of(order.source)
+                    tally.unchanged += 1
+                    tally.last_good = began
                     if not order.gone:
                         self._again(order, source)
                     return
@@ -146,7 +150,9 @@ class Poller:
         outcome = step.verdict if look.reason is None else str(look.reason)
         if change is not None or step.verdict != "accepted":
             self._notable.add(order.key, NotableLook(look.began, look.ended, outcome, look.detail))
-        self._count(source, look.began, outcome, good=step.verdict == "accepted")
+        self._metrics.looks.labels(source.name, outcome).inc()
+        if step.verdict == "accepted":
+            self._tallies.of(source.name).last_good = look.began
         self._observe(source, step)
         order.began = look.began
         if not order.gone:
@@ -241,11 +247,6 @@ class Poller:
             detail=failure.detail,
             attended=order.attended,
         ), None
-
-    def _count(self, source: OrderSource, began: Instant, outcome: str, good: bool = True) -> None:
-        self._metrics.looks.labels(source.name, outcome).inc()
-        if good:
-            self._metrics.last_good_look.labels(source.name).set(began / 1000)
 
     def _observe(self, source: OrderSource, step: Step) -> None:
         for event in step.events:
