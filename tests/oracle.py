@@ -201,13 +201,13 @@ class _TrackOrder(_Order):
     """Track & trace: one timeline. `told`: the numbers of the statuses that were told, log entry or not.
 
     `marks` is everything that carries a phase: (time, log before history before what has no time yet, number, phase).
+    The second is 0 for the log, 1 for history, 2 for a status put somewhere, 3 for one that stands where it was seen.
     """
 
     def __init__(self, life: Life) -> None:
         super().__init__(life)
         self.seen: set[Row] = set()
         self.told: set[int] = set()
-        self.place = -1  # of the current status
         self.marks: list[tuple[int, int, int, str]] = []
 
     def look(self, poll: Poll) -> list[Expected]:
@@ -271,24 +271,23 @@ class _TrackOrder(_Order):
         for row in known:
             self.marks = [mark for mark in self.marks if mark[2] != row.number]
             self.mark(row.at, 0, self.table.get(row.value), row.number)
-            self.place = row.at if row.number == max(self.told) else self.place
         return any(row.number == max(self.told) for row in known)
 
     def play_untimed(self, rows: list[Row], fresh: list[Row], number: int, stood: int) -> None:
         """The status that the log does not tell counts as the newest entry; with an empty log, as its last update."""
         status = self.life.statuses[number][1]
-        place = max([row.at for row in rows] + [self.poll.ended])
+        place, rank = max([row.at for row in rows] + [self.poll.ended]), 3
         if not any(row.kind == "status" for row in rows):
             updates = [row.at for row in fresh if row.value in ("STATUS_UPDATE", "ORDER_CREATED")]
             if updates:
-                place = max([*updates, self.place])
+                place, rank = max(updates), 2
             elif any(ENTRIES.get(row.value) for row in fresh):
-                place = stood
+                place, rank = stood, 2
         between = steps_between("track", self.status, status) if self.tracked else []
         for step in between or []:
             candidates = [n for n, (_, value) in enumerate(self.life.statuses) if max(self.told) < n and value == step]
             self.play_status(step, candidates[0], stood, 2, None, inferred=True)
-        self.play_status(status, number, place, 2, None)
+        self.play_status(status, number, place, rank, None)
         if between is None:
             self.tell_illegal(status, None)
 
@@ -304,8 +303,9 @@ class _TrackOrder(_Order):
     ) -> None:
         before, was_over = self.status, self.table.get(self.status) in OVER
         self.told.add(number)
-        self.place = place
         carried = self.table.get(status)
+        if carried is not None:  # what was put somewhere gives way to the status that followed it
+            self.marks = [mark for mark in self.marks if mark[1] < 2]
         self.mark(place, rank, carried, number)
         if carried is None:
             phase = self.phase
@@ -323,7 +323,12 @@ class _TrackOrder(_Order):
         status = same[-1] if row.value == "STATUS_UPDATE" and same else None
         carried, old = ENTRIES.get(row.value), self.phase
         if carried is not None:
+            floating = [mark for mark in self.marks if mark[1] == 3 and mark == max(self.marks)]
             self.mark(row.at, 1, carried, -1)
+            last = row.at == max(mark[0] for mark in self.marks if mark[1] == 1)
+            if floating and last and carried != "created" and not any(other.kind == "status" for other in rows):
+                self.marks.remove(floating[0])  # with an empty log, history entries carry their phase
+                self.mark(row.at, 0, floating[0][3], floating[0][2])
             if self.table.get(self.status) not in OVER and max(self.marks) == (row.at, 1, -1, carried):
                 self.phase = carried
         after = {"event": row.value, "at": _text(row.at), "initiator": None, "status": status}

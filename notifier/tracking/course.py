@@ -220,7 +220,7 @@ class _Walk:
         """
         if not self.log and self.lifecycle.timeline:
             if updates := [entry.at for entry in self.fresh if self._updates(entry)]:
-                return max(updates) if self.status_at is None else max(*updates, self.status_at)
+                return max(updates)
             if any(self.lifecycle.entries.get(entry.value) for entry in self.fresh):
                 return self.past.phase_at
         return self.seen if self.newest is None else max(self.seen, self.newest)

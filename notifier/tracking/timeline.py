@@ -4,8 +4,6 @@ Items are played one after the other. The phase is that of the last one which ca
 is terminal, it is that status's (PHASES, 'Track & trace').
 """
 
-from collections.abc import Sequence
-
 from notifier import instants
 from notifier.model import TERMINAL, Entry, EventType, Instant, Phase, State
 from notifier.tracking.course import Course, Item, Past, in_order, predecessor, reaches
@@ -33,16 +31,16 @@ def play(state: State, course: Course, tape: Tape) -> Instant | None:
     """An order that is followed: every item is an event. The place of what gives the phase, for `State.phase_at`."""
     if not course.items:
         return state.phase_at
-    player = _Player(tape, course, state.snapshot.entries if state.snapshot else (), state.phase_at)
-    player.all(state.status_at)
+    player = _Player(tape, course, past_of(state))
+    player.all()
     return player.phase_at
 
 
 def start(state: State, status: str, course: Course, tape: Tape, backlog: bool) -> Instant | None:
     """The first good look: one `tracked`. Entries already there are known, with `backlog` told too, each as late."""
     tape.rewind()
-    player = _Player(tape, course, (), None)
-    player.all(None)
+    player = _Player(tape, course, Past())
+    player.all()
     tape.quiet = False
     tape.note(EventType.TRACKED, None, {"status": status, "phase": tape.phase.value})
     player.check_status(status, UNTOLD)
@@ -57,16 +55,21 @@ def start(state: State, status: str, course: Course, tape: Tape, backlog: bool) 
 class _Player:
     """Moves the tape along the items and notes what each one tells. `mark`: the last history entry with a phase."""
 
-    def __init__(self, tape: Tape, course: Course, known: Sequence[Entry], phase_at: Instant | None) -> None:
-        self.tape, self.lifecycle, self.course, self.phase_at = tape, tape.lifecycle, course, phase_at
+    def __init__(self, tape: Tape, course: Course, past: Past) -> None:
+        self.tape, self.lifecycle, self.course = tape, tape.lifecycle, course
+        self.phase_at, self.status_at = past.phase_at, past.status_at
         self.mark: Entry | None = None
-        for entry in in_order(known):
+        for entry in in_order(past.entries):
             if self._carried(entry) is not None:
                 self.mark = entry
+        # The phase is that of a status which stands where it was seen, not where an entry puts it.
+        self.floating = self._of_status and all(entry.at != past.phase_at for entry in past.entries)
 
-    def all(self, status_at: Instant | None) -> None:
-        if self.course.settled and self.phase_at == status_at:
-            self.phase_at = self.course.held_at
+    def all(self) -> None:
+        if self.course.settled:
+            if self._of_status:
+                self.phase_at = self.course.held_at
+            self.status_at = self.course.held_at
         stood, held = self.phase_at, self.tape.status
         for item in self.course.items:
             if item.status is None:
@@ -112,9 +115,11 @@ class _Player:
         tape, phase = self.tape, self.lifecycle.statuses.get(status)
         before, former, reopened = tape.status, tape.phase, self._ended and phase not in TERMINAL
         tape.status, tape.certain = status, phase is not None
-        if phase is not None and (phase in TERMINAL or not self.lifecycle.timeline or reaches(place, self.phase_at)):
+        follows = self._of_status or not self.lifecycle.timeline or reaches(place, self.phase_at)
+        self.status_at = place
+        if phase is not None and (phase in TERMINAL or follows):
             tape.enter(phase, told)
-            self.phase_at = place
+            self.phase_at, self.floating = place, False
             if reopened and self._outlives(place, logged):
                 self._follow_mark(told)  # it came later, while the order counted as over
         if tells:
@@ -130,8 +135,8 @@ class _Player:
         if phase is not None:
             if self.mark is None or entry.at >= self.mark.at:
                 self.mark = entry
-            if self.mark is entry and not self._ended and reaches(entry.at, self.phase_at):
-                self.phase_at = entry.at
+            if self.mark is entry and not self._ended and (reaches(entry.at, self.phase_at) or self._adrift(phase)):
+                self.phase_at, self.floating = entry.at, False
                 self.tape.enter(phase, told)
         self._add(entry, told)
         self.tape.turned(former, told)
@@ -172,6 +177,15 @@ class _Player:
         if entry.kind != "history" or not self.lifecycle.timeline:
             return None
         return self.lifecycle.entries.get(entry.value)
+
+    def _adrift(self, phase: Phase) -> bool:
+        """With an empty log nothing says where the status stands: any new entry may follow it, but for the creation."""
+        return self.floating and not self.course.log and phase is not Phase.CREATED
+
+    @property
+    def _of_status(self) -> bool:
+        """Is the phase that of the status, not of an entry behind it?"""
+        return self.phase_at == self.status_at
 
     @property
     def _ended(self) -> bool:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from notifier.model import Entry, Snapshot
 from notifier.sources.lifecycles import RESTAURANT, TAXI, TRACK_TRACE
 from notifier.tracking import Lifecycle
-from tests import oracle
 from tests.oracle import ALONE, ENTRIES, FORWARD, STATUSES, Life, Poll, Row
 
 LIFECYCLES: dict[str, Lifecycle] = {"taxi": TAXI, "track": TRACK_TRACE, "restaurant": RESTAURANT}
@@ -70,8 +69,17 @@ def track_lives(draw: st.DrawFn) -> Life:
     return Life("track", walk, tuple(rows))
 
 
-def lives() -> st.SearchStrategy[Life]:
-    return st.one_of(plain_lives(), track_lives())
+@st.composite
+def muddled_lives(draw: st.DrawFn) -> Life:
+    """A log that lags in a life that goes to and fro: what was seen of it is not to be told from the answers alone."""
+    walk = draw(statuses("track", 0.8))
+    lag = 10 * draw(st.integers(1, 5 * GAP // 10))
+    log = [Row("status", status, time, time + lag, number) for number, (time, status) in enumerate(walk)]
+    return Life("track", walk, tuple(log))
+
+
+def any_lives() -> st.SearchStrategy[Life]:
+    return st.one_of(plain_lives(), track_lives(), muddled_lives())
 
 
 @st.composite
@@ -97,6 +105,3 @@ def answer(life: Life, shows: int) -> Snapshot:
         Entry(kind="status" if row.kind == "status" else "history", value=row.value, at=row.at) for row in rows
     )
     return Snapshot(status=status, entries=entries, **fields)
-
-
-__all__ = ["LIFECYCLES", "answer", "lives", "oracle", "plain_lives", "polls", "track_lives"]
