@@ -3,6 +3,7 @@
 What a command prints is its result and goes to stdout; logs never do.
 """
 
+import json
 import logging
 import re
 import sys
@@ -94,7 +95,10 @@ def _renderer(format: Literal["json", "console"]) -> Processor:
 
 
 def _json(event: Mapping[str, Any], **_: Any) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a whole number beyond 64 bits, half a surrogate pair: rare, and no reason to lose the line
+        return json.dumps(event, default=str, skipkeys=True)
 
 
 def _logger_name(_: Any, __: str, event: EventDict) -> EventDict:
