@@ -1,6 +1,7 @@
 """The client of a running service: its address and token, requests, problem documents as words."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -156,9 +157,8 @@ class Service:
         raise self.refused(status, content)
 
     def absent(self, error: BaseException) -> ServiceError:
-        reason = "it did not answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
         return ServiceError(
-            f"no service answers at {self._address.url} ({reason}): start one with `notifier run`, "
+            f"no service answers at {self._address.url} ({_reason(error)}): start one with `notifier run`, "
             "or say where it is with -c or --url"
         )
 
@@ -179,6 +179,14 @@ class Service:
             if isinstance(error, Mapping)
         )
         return ServiceError(f"the service answered {status}: {detail}", status, problems)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "not in time"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return type(error).__name__
 
 
 def ask(where: Address, question: Callable[[Service], Awaitable[T]]) -> T:

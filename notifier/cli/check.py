@@ -15,8 +15,8 @@ from notifier.errors import ConfigError, LookFailed, Reason
 from notifier.net.order_api import build_order_api
 from notifier.sources.base import SourceSettings
 
-_KNOWN_THERE = frozenset({Reason.NOT_FOUND, Reason.REJECTED})
-"""Reached, and the token accepted: only the order is unknown, or its id not of the right form (400, 404, 422)."""
+_UNKNOWN_ORDER = frozenset({400, 404, 422})
+"""Reached, and the token accepted: only the order is unknown, or its id not of the form that this API gives out."""
 
 
 class Answer(NamedTuple):
@@ -72,7 +72,7 @@ async def ask(name: str, settings: SourceSettings, clock: Clock) -> Answer:
 
 
 def _verdict(failure: LookFailed, guessed: list[str]) -> tuple[bool, str]:
-    if failure.reason in _KNOWN_THERE:
+    if failure.status in _UNKNOWN_ORDER:
         return True, "reached, token accepted"
     if failure.reason == Reason.FORBIDDEN and guessed:
         return True, f"reached; without {', '.join(guessed)} in `account` nothing is known of the token's rights"

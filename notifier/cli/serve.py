@@ -39,31 +39,42 @@ async def serve(config: Config) -> int:
     """0 after a signal, 1 when a loop of the service has died. Refused when it cannot start."""
     stop = Stop(config.shutdown_grace / 1000)
     app = App(config, clock=SystemClock())
+    code = 0
     try:
-        if not await stop.before(app.start()):
-            return 0
-        server = await start_api(app.desk, config.api.host, config.api.port)
-        _log.info("listening", url=_url(config.api.host, server.port), version=__version__)
-        try:
-            await asyncio.wait({stop.asked, app.failed}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.begin()
-            await _close(server, stop.left() * 0.3)
-        return _ending(app)
+        if await stop.before(app.start()):
+            code = await _until_asked(app, config, stop)
     finally:
         stop.begin()
-        await app.stop(stop.left() * 0.9)
+        stopped = await _stop(app, stop.left() * 0.9)
         stop.end()
-        _log.info("stopped")
+    return code if stopped else 1
 
 
-def _ending(app: App) -> int:
+async def _until_asked(app: App, config: Config, stop: "Stop") -> int:
+    server = await start_api(app.desk, config.api.host, config.api.port)
+    _log.info("listening", url=_url(config.api.host, server.port), version=__version__)
+    try:
+        await asyncio.wait({stop.asked, app.failed}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.begin()
+        await _close(server, stop.left() * 0.3)
     if not app.failed.done():
         _log.info("stopping")
         return 0
     error = None if app.failed.cancelled() else app.failed.exception()
     _log.error("service_failed", error=type(error).__name__, exc_info=error)
     return 1
+
+
+async def _stop(app: App, within: float) -> bool:
+    """Whether it went well. What fails here must hide neither the exit code nor the error that led here."""
+    try:
+        await app.stop(within)
+    except Exception as error:
+        _log.exception("stop_failed", error=type(error).__name__)
+        return False
+    _log.info("stopped")
+    return True
 
 
 async def _close(server: ApiServer, within: float) -> None:

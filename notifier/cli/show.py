@@ -29,13 +29,12 @@ def json_line(value: object) -> None:
 
 
 async def json_list(items: AsyncIterator[Any]) -> int:
-    """`{"items": […], "next": null}`, written as the items come; how many."""
+    """`{"items": […], "next": null}`, written as the items come, nothing before the first; how many."""
     count = 0
-    sys.stdout.write('{"items":[')
     async for item in items:
-        sys.stdout.write(("," if count else "") + orjson.dumps(item).decode())
+        sys.stdout.write(("," if count else '{"items":[') + orjson.dumps(item).decode())
         count += 1
-    sys.stdout.write('],"next":null}\n')
+    sys.stdout.write(("" if count else '{"items":[') + '],"next":null}\n')
     return count
 
 
