@@ -5,7 +5,7 @@ Three bounds, all arithmetic on the monotonic clock:
 - pace: one request each `1 / rate` seconds, to the `GRAIN` of clocks. There is no burst from rest: a peer that counts
   sees an even stream. While some wait in line, a timer that fired late is made good up to `CATCH_UP`, so that
   lateness costs no throughput.
-- window: in any `WINDOW` at most rate + 10 % (INTERFACE, 'Source keys'), counted in whole requests: 1.5 a second comes
+- window: in any second at most rate + 10 % (INTERFACE, 'Source keys'), counted in whole requests: 1.5 a second comes
   down to 1, 3.3 to 3, at least one passes.
 - hold: none before a given time (Retry-After of 429 and 420).
 
@@ -20,10 +20,12 @@ from typing import NamedTuple
 from notifier.clock import Clock
 
 CATCH_UP = 0.05  # seconds
+GRAIN = 0.002  # seconds by which one may be early: some loops' clocks and timers count in whole milliseconds
 GRAIN = 0.002  # seconds: what a loop's clock and timers can tell apart; to stand in line for less would cost more
 WINDOW = 1.02  # seconds: a little more than the promised one, for what the way to the peer bunches up
 RECOVERY = 60.0  # seconds from nothing to the whole rate
 SLOW_AT_MOST_EACH = 1.0  # seconds: answers to requests that were under way together slow it once
+COUNTED_BELOW = 50.0  # requests a second: from here on the pace alone keeps within the window's bound
 LEAST = 0.01  # of the configured rate
 USED_OVER = 10.0  # seconds that `used_ratio` looks back on
 
@@ -131,7 +133,8 @@ class Budget:
         self.slots = max(1, floor(self._concurrency * part + 1e-9))
         self._whole = self._configured * max(part, 1e-3)  # who holds nothing asks for nothing
         self._most = max(1, floor(self._whole * 1.1 + 1e-9))
-        self._recent = deque(self._recent, maxlen=self._most)
+        self._counted = self._whole < COUNTED_BELOW
+        self._recent = deque(self._recent if self._counted else (), maxlen=self._most if self._counted else 0)
 
     def _fraction(self, now: float) -> float:
         """Of the whole rate, after what has grown back."""
@@ -141,14 +144,15 @@ class Budget:
         return self._whole * self._fraction(now)
 
     def _ready_at(self) -> float:
-        ready = max(self._next, self._held_until)
-        if len(self._recent) == self._most:
+        ready = max(self._next - GRAIN, self._held_until)
+        if self._counted and len(self._recent) == self._most:
             return max(ready, self._recent[0] + WINDOW)
         return ready
 
     def _grant(self, now: float, planned: float) -> None:
         self._next = planned + 1.0 / self._rate(now)
-        self._recent.append(now)
+        if self._counted:
+            self._recent.append(now)
         self._used = self._used * exp((self._used_at - now) / USED_OVER) + 1.0
         self._used_at = now
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.model import Instant
-from notifier.net.budget import Budget
+from notifier.net.budget import COUNTED_BELOW, GRAIN, Budget
 from notifier.testing.virtual import VirtualClock, run
 
 INF = float("inf")
@@ -56,7 +56,7 @@ def test_no_second_sees_more_than_the_rate_and_a_tenth(rate: float, gaps: list[f
         while budget.wait(clock.at) <= 0.0:
             taken.append(clock.at)
     assert most_in_a_second(taken) <= allowed(rate)
-    assert all(now - then >= 1.0 / rate - 1e-6 for then, now in pairwise(taken)), "paced, also from rest"
+    assert all(now - then >= 1.0 / rate - GRAIN - 1e-6 for then, now in pairwise(taken)), "paced, also from rest"
 
 
 @settings(max_examples=40, deadline=None)
@@ -101,6 +101,42 @@ def test_a_full_line_gets_the_whole_rate(rate: float) -> None:
     assert run(main) == pytest.approx(rate, rel=0.025)
 
 
+def test_a_clock_of_whole_milliseconds_costs_no_throughput_and_no_waiting() -> None:
+    clock = Hand()
+    budget = Budget(100_000, 10, clock)
+    for _ in range(1000):
+        clock.at += 0.001
+        assert sum(budget.wait(clock.at) <= 0.0 for _ in range(100)) == 100
+
+
+@pytest.mark.parametrize("rate", [COUNTED_BELOW, 51.0, 100.0, 1000.0])
+def test_where_nothing_is_counted_the_pace_keeps_the_bound(rate: float) -> None:
+    """The worst that can come: at rest, then a line whose timer is late each time by all that is made good."""
+
+    async def main() -> None:
+        shift = 0.0
+
+        class Late(VirtualClock):
+            def monotonic(self) -> float:
+                return super().monotonic() + shift
+
+        clock = Late()
+        budget = Budget(rate, 10, clock)
+        times: list[float] = []
+
+        async def look() -> None:
+            nonlocal shift
+            await budget.take()
+            times.append(clock.monotonic())
+            if len(times) % 7 == 0:
+                shift += 0.05
+
+        await asyncio.gather(*(look() for _ in range(round(rate * 5))))
+        assert most_in_a_second(times) <= allowed(rate)
+
+    run(main)
+
+
 def test_first_come_first_served_and_nobody_jumps_the_line() -> None:
     async def main() -> None:
         budget = Budget(10, 10, VirtualClock())
@@ -116,7 +152,7 @@ def test_first_come_first_served_and_nobody_jumps_the_line() -> None:
         assert budget.wait(now) > 1.0, "the line is ahead of it, and it took nothing"
         await asyncio.gather(*tasks)
         assert order == list(range(20))
-        assert asyncio.get_running_loop().time() == pytest.approx(1.9)
+        assert asyncio.get_running_loop().time() == pytest.approx(1.9, abs=GRAIN * 1.01)
 
     run(main)
 
@@ -130,7 +166,7 @@ def test_whoever_is_cancelled_leaves_the_line_and_takes_nothing() -> None:
         for task in tasks[:9]:
             task.cancel()
         assert await tasks[9]
-        assert asyncio.get_running_loop().time() == pytest.approx(0.1)
+        assert asyncio.get_running_loop().time() == pytest.approx(0.1, abs=GRAIN * 1.01)
         await asyncio.gather(*tasks, return_exceptions=True)
         assert all(task.cancelled() for task in tasks[:9])
 
@@ -251,7 +287,7 @@ def test_a_replica_uses_its_part(held: float, total: float, slots: int) -> None:
         return 20 / asyncio.get_running_loop().time()
 
     rate, part = run(main), 10 * held / total
-    assert rate <= part * 1.001
+    assert rate <= part * 1.0011
     assert rate >= min(part, floor(part * 1.1)) / 1.03, "a window counts whole requests"
 
 
@@ -263,7 +299,7 @@ def test_a_part_below_one_request_a_second_is_kept_to() -> None:
         await asyncio.gather(*(budget.take() for _ in range(11)))
         return 10 / asyncio.get_running_loop().time()
 
-    assert run(main) == pytest.approx(10 / 12)
+    assert run(main) == pytest.approx(10 / 12, rel=0.001)
 
 
 def test_a_greater_part_is_used_at_once() -> None:

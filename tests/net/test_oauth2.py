@@ -39,7 +39,11 @@ def counting(lasts: int | None = 3600, takes: float = 0.0) -> Callable[[Request]
 
 def made(*script: Answer, always: Answer | None = None, **more: Any) -> tuple[OAuth2Credential, FakeFetch]:
     fetch = FakeFetch(*script, always=always)
-    settings: dict[str, Any] = {"client_id": "client", "client_secret": Secret("secret"), "token_url": "https://auth.test/token"} | more
+    settings: dict[str, Any] = {
+        "client_id": "client",
+        "client_secret": Secret("secret"),
+        "token_url": "https://auth.test/token",
+    } | more
     return OAuth2Credential(fetch, VirtualClock(), **settings), fetch
 
 
