@@ -20,7 +20,6 @@ from typing import NamedTuple
 from notifier.clock import Clock
 
 CATCH_UP = 0.05  # seconds
-GRAIN = 0.002  # seconds by which one may be early: some loops' clocks and timers count in whole milliseconds
 GRAIN = 0.002  # seconds: what a loop's clock and timers can tell apart; to stand in line for less would cost more
 WINDOW = 1.02  # seconds: a little more than the promised one, for what the way to the peer bunches up
 RECOVERY = 60.0  # seconds from nothing to the whole rate
@@ -65,7 +64,7 @@ class Budget:
         if self._waiters:
             return max(self._ready_at() - now, 0.0) + len(self._waiters) / self._rate(now)
         ready = self._ready_at()
-        if ready > now + GRAIN:
+        if ready > now:
             return ready - now
         self._grant(now, max(now, self._next))
         return 0.0
