@@ -98,7 +98,7 @@ class Receiver:
             request.headers.get("webhook-id", ""),
             int(request.headers.get("webhook-timestamp", "0")),
             request.headers.get("webhook-signature", "").split(),
-            dict(request.headers),
+            request.headers.copy(),  # whose names have no case
             await request.read(),
         )
         self.received.append(taken)
