@@ -41,13 +41,20 @@ class Store(Protocol):
 
 
 class TableLease:
-    """`mine` says which keys belong to the shard where the tables hold more than one."""
+    """`mine` says which keys belong to the shard where the tables hold more than one; `on_end` hears its end, once."""
 
-    def __init__(self, shard: int, store: Store, mine: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self,
+        shard: int,
+        store: Store,
+        mine: Callable[[str], bool] | None = None,
+        on_end: Callable[["TableLease"], None] = lambda _: None,
+    ) -> None:
         self.shard = shard
         self.ended = asyncio.Event()
         self._store = store
         self._mine = mine
+        self._on_end = on_end
 
     async def restore(self) -> AsyncIterator[Stored | Delivery]:
         # A commit of the lease before may still be on its way, if it was cancelled: it comes first.
@@ -98,7 +105,9 @@ class TableLease:
 
     def end(self) -> None:
         """Nothing is read or written by it from now on."""
-        self.ended.set()
+        if not self.ended.is_set():
+            self.ended.set()
+            self._on_end(self)
 
     async def _settle(self) -> None:
         self._check()

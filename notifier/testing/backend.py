@@ -72,6 +72,7 @@ class MemoryBackend:
         self._leases: dict[int, TableLease] = {}
         self._away: set[int] = set()
         self._offers: asyncio.Queue[int | None] = asyncio.Queue()
+        self._offered: set[int] = set()
         self._trouble: str | None = None
 
     @property
@@ -92,7 +93,7 @@ class MemoryBackend:
     def give(self, shard: int) -> None:
         """Offers the shard again; a lease of it, here or in another replica, ends when the new one begins."""
         self._away.discard(shard)
-        self._offers.put_nowait(shard)
+        self._offer(shard)
 
     def fail(self, shard: int, *faults: Fault) -> None:
         """The next commits of the shard go this way, one after the other."""
@@ -110,16 +111,18 @@ class MemoryBackend:
         self.bells.reach(self.storage.read(tables.newest))
         for shard in range(self.shards):
             if shard not in self._away:
-                self._offers.put_nowait(shard)
+                self._offer(shard)
 
     async def leases(self) -> AsyncIterator[Lease]:
         while (shard := await self._offers.get()) is not None:
+            self._offered.discard(shard)
             if shard in self._away:
                 continue
-            if former := self.storage.owners.get(shard):
-                former.end()
-            lease = TableLease(shard, _Shard(self, shard), partial(self._is_of, shard))
+            former = self.storage.owners.get(shard)
+            lease = TableLease(shard, _Shard(self, shard), partial(self._is_of, shard), self._ended)
             self._leases[shard] = self.storage.owners[shard] = lease
+            if former is not None:
+                former.end()
             yield lease
 
     async def submit(self, command: Command, /) -> bool:
@@ -163,15 +166,24 @@ class MemoryBackend:
             raise Unavailable(self._trouble)
         return self.storage.write(work)
 
-    def lost(self, shard: int) -> None:
-        """A lease that was lost, not taken: it is offered again."""
-        lease = self._leases.pop(shard)
-        lease.end()
-        self._offers.put_nowait(shard)
+    def lose(self, shard: int) -> None:
+        """Ends the lease, as an error of a commit does: it is offered again."""
+        if lease := self._leases.get(shard):
+            lease.end()
 
     def owns(self, shard: int) -> bool:
         lease = self._leases.get(shard)
         return lease is not None and not lease.ended.is_set()
+
+    def _offer(self, shard: int) -> None:
+        if shard not in self._offered:
+            self._offered.add(shard)
+            self._offers.put_nowait(shard)
+
+    def _ended(self, lease: TableLease) -> None:
+        """Offered again, unless it has another owner or is to have one."""
+        if lease.shard not in self._away and self.storage.owners.get(lease.shard) is lease:
+            self._offer(lease.shard)
 
     def _is_of(self, shard: int, key: str) -> bool:
         return shard_of(key, self.shards) == shard
@@ -201,11 +213,11 @@ class _Shard:
         if fault == "unavailable":
             raise Unavailable("a fault that a test asked for")
         if fault == "lost":
-            self._backend.lost(self._shard)
+            self._backend.lose(self._shard)
         if not self._backend.owns(self._shard):
             raise LeaseLost(f"shard {self._shard} has another owner")
         result = await self._backend.write(work)
         if fault == "lost_after":
-            self._backend.lost(self._shard)
+            self._backend.lose(self._shard)
             raise LeaseLost("a fault that a test asked for, after everything was written")
         return result

@@ -32,7 +32,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0  # seconds between tries to get a broken file going again
+FIRST_PAUSE, LAST_PAUSE = 0.05, 5.0  # seconds between tries to get a broken file, or a lease, going again
+LONG_ENOUGH = 1.0  # seconds after which a lease was not lost at once
 
 
 class SqliteBackend:
@@ -109,18 +110,17 @@ class SqliteBackend:
     # --- what the program asks ------------------------------------------------------------------------------------
 
     async def leases(self) -> AsyncIterator[Lease]:
-        pause = FIRST_PAUSE
+        pause = 0.0
         while not self._bells.events.closed:
             await self._sound.wait()
             began = self._clock.monotonic()
             self._lease = TableLease(0, self)
             yield self._lease
             await self._lease.ended.wait()
-            if self._clock.monotonic() - began > LAST_PAUSE:
-                pause = FIRST_PAUSE
-            else:
-                await asyncio.sleep(pause)  # one that is lost at once would be lost again
-                pause = min(pause * 2, LAST_PAUSE)
+            if self._clock.monotonic() - began > LONG_ENOUGH:
+                pause = 0.0
+            await asyncio.sleep(pause)  # one that was lost at once would be lost again
+            pause = min(max(pause * 2, FIRST_PAUSE), LAST_PAUSE)
 
     async def submit(self, command: Command, /) -> bool:
         command = command if command.at else msgspec.structs.replace(command, at=self._clock.now())
