@@ -167,13 +167,15 @@ def test_cancelled_while_it_waits_to_repeat() -> None:
 
 # --- what is repeated -------------------------------------------------------------------------------------------------
 
-PASSING = [
-    reply(500), reply(502), reply(503), reply(504), reply(520), reply(429), reply(420), SILENCE,
-    LookFailed(Reason.TIMEOUT), LookFailed(Reason.CONNECTION),
-]  # fmt: skip
+PASSING: dict[str, Answer] = {
+    **{str(status): reply(status) for status in (500, 502, 503, 504, 520, 429, 420)},
+    "silence": SILENCE,
+    "timeout": LookFailed(Reason.TIMEOUT),
+    "connection": LookFailed(Reason.CONNECTION),
+}
 
 
-@pytest.mark.parametrize("answer", PASSING, ids=str)
+@pytest.mark.parametrize("answer", PASSING.values(), ids=PASSING)
 def test_a_passing_failure_is_repeated(answer: Answer) -> None:
     async def main() -> None:
         made = make(answer, answer, OK)
