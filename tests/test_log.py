@@ -5,8 +5,6 @@ import json
 import logging
 import subprocess
 import sys
-import warnings
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
@@ -14,19 +12,10 @@ import structlog
 
 from notifier import log
 from notifier.log import Repeats, mask
+from tests.cli.logs import former_logging
 
 
-@pytest.fixture(autouse=True)
-def former_logging() -> Iterator[None]:
-    """What a test sets up ends with it."""
-    root = logging.getLogger()
-    handlers, level, show = root.handlers[:], root.level, warnings.showwarning
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    warnings.showwarning = show
-    structlog.reset_defaults()
+__all__ = ["former_logging"]  # a fixture that every test here uses
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """`notifier backup` and `notifier restore`: the embedded backend's file, copied while it is used, and put back."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -31,11 +32,18 @@ def restore(file: Path, config: Path, force: bool, as_json: bool) -> None:
     """Put the backup FILE where the configuration's sqlite file is. Restored orders begin a new life."""
     target = Path(load_sqlite(config).path)
     with bar("restoring") as move:
-        restore_file(file, target, force, move)
-    _done(as_json, {"from": str(file), "to": str(target)}, f"{file} is restored to {target}")
+        restored = restore_file(file, target, force, move)
+    told = {"from": str(file), "to": str(target), "orders": restored.orders, "dead": restored.dead}
+    aside = f"; the former file is {restored.aside}" if restored.aside else ""
+    _done(
+        as_json,
+        told | {"aside": str(restored.aside) if restored.aside else None},
+        f"{file} is restored to {target}: {restored.orders} orders begin a new life, "
+        f"{restored.dead} deliveries that were open are dead{aside}",
+    )
 
 
-def _done(as_json: bool, told: dict[str, str], text: str) -> None:
+def _done(as_json: bool, told: Mapping[str, object], text: str) -> None:
     if as_json:
         show.json(told)
     else:

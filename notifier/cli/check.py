@@ -1,7 +1,7 @@
 """`notifier check`: everything that is wrong with a configuration, and with --live whether the order APIs answer."""
 
 import asyncio
-import uuid
+import secrets
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ from notifier.clock import Clock, SystemClock
 from notifier.config.load import load
 from notifier.config.model import SOURCES, Config
 from notifier.errors import ConfigError, LookFailed, Reason
-from notifier.net.order_api import build_order_api
 from notifier.sources.base import SourceSettings
+from notifier.sources.connect import build_order_api
 
 _UNKNOWN_ORDER = frozenset({400, 404, 422})
 """Reached, and the token accepted: only the order is unknown, or its id not of the form that this API gives out."""
@@ -55,11 +55,15 @@ async def ask_all(config: Config, clock: Clock) -> list[Answer]:
 
 
 async def ask(name: str, settings: SourceSettings, clock: Clock) -> Answer:
-    """One request, with the source's own credential, for an order id that nobody has given out."""
+    """One request, with the source's own credential, for an order id that nobody has given out.
+
+    It is a number: where ids are numbers, another text may be refused before anybody looks at the token.
+    """
     adapter = SOURCES[settings.type].build(settings)
     accounts = settings.id_names()[1:]
     guessed = [each for each in accounts if each not in settings.account and each not in settings.optional_ids]
-    ids = {**dict.fromkeys(guessed, "unknown"), **settings.account, "order_id": uuid.uuid4().hex}
+    unknown = str(10**17 + secrets.randbelow(9 * 10**17))
+    ids = {**dict.fromkeys(guessed, "unknown"), **settings.account, "order_id": unknown}
     once = settings.model_copy(update={"retry_for": 0})
     api = build_order_api(name, once, adapter, clock)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from notifier import __version__
+from notifier import __version__, log
 from notifier.errors import ConfigError, NotifierError
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell tells it
@@ -56,7 +56,7 @@ class Program(click.Group):
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, name = COMMANDS[cmd_name].split(":")
         found = getattr(importlib.import_module(module), name)
         if isinstance(found, click.Command):
             return found
@@ -76,6 +76,7 @@ class Program(click.Group):
 @click.version_option(__version__, prog_name="notifier")
 def program() -> None:
     """Polls order APIs that do not push, publishes each change once, and tells the people concerned."""
+    log.set_up("warning", "console")  # `run` sets up its own: stdout belongs to the results in any case
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -72,7 +72,7 @@ def tree(value: Mapping[str, Any], indent: int = 0) -> None:
     for name, below in value.items():
         if below is None or below in ("", [], {}):
             continue
-        lead = "  " * indent + name + ":"
+        lead = "  " * indent + clean(name) + ":"
         if isinstance(below, Mapping):
             sys.stdout.write(lead + "\n")
             tree(below, indent + 1)
@@ -89,7 +89,7 @@ def brief(value: object) -> str:
     if not isinstance(value, Mapping):
         return clean(value)
     parts: Iterable[str] = (
-        f"{name}={brief(below) if not isinstance(below, Mapping) else '(' + brief(below) + ')'}"
+        f"{clean(name)}={brief(below) if not isinstance(below, Mapping) else '(' + brief(below) + ')'}"
         for name, below in value.items()
         if below is not None and below not in ("", [], {})
     )

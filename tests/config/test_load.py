@@ -58,7 +58,7 @@ def test_a_configuration_is_immutable(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         config.sources["other"] = config.sources["trips"]  # type: ignore[index]
     with pytest.raises(ValidationError):
-        config.sources["trips"].timeout = 0
+        config.sources["trips"].timeout = 0  # type: ignore[misc]
 
 
 def test_rules_become_those_that_routing_knows(tmp_path: Path) -> None:
