@@ -22,6 +22,7 @@ from notifier.service import runtime
 from notifier.service.deliverer import Deliverer
 from notifier.service.desk import Desk
 from notifier.service.endpoints import Endpoints
+from notifier.service.holds import Holds
 from notifier.service.notable import NotableLooks
 from notifier.service.poller import Poller
 from notifier.service.supervisor import Supervisor
@@ -57,6 +58,7 @@ class App:
         )
         self.desk = Desk(config, self.clock, self.metrics, self.backend, self.supervisor, notable)
         self.metrics.at_scrape(self._measure)
+        self._holds = Holds(lambda: self.runtime, self.backend.tell, self.clock)
         self._loops: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -83,11 +85,13 @@ class App:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._learn(), name="facts")
+            group.create_task(self._holds.run(), name="held credentials")
             group.create_task(self._file_watches(), name="watches of the file")
             await self.supervisor.run()
 
     async def _learn(self) -> None:
         async for fact in self.backend.facts():
+            self._holds.learn(fact)
             if endpoint := self.endpoints.learn(fact):
                 self.deliverer.wake(endpoint)
 
@@ -122,7 +126,7 @@ class App:
         for delivery in self.deliverer.pending():
             pending[delivery.sink,] += 1
             oldest[delivery.sink,] = max(oldest.get((delivery.sink,), 0.0), (now - delivery.created_at) / 1000)
-        replace(self.metrics.orders, dict(self.desk.counts()))
+        replace(self.metrics.orders, {labels: float(count) for labels, count in self.desk.counts().items()})
         replace(self.metrics.deliveries_pending, pending)
         replace(self.metrics.oldest_pending, oldest)
         replace(self.metrics.endpoints_disabled, self.endpoints.disabled_by_sink())

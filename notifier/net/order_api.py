@@ -3,24 +3,19 @@
 import asyncio
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import structlog
 
 from notifier.clock import Clock
 from notifier.errors import LookFailed, Reason
 from notifier.model import Instant
-from notifier.net.aiohttp_client import AiohttpFetch
 from notifier.net.answers import refused
 from notifier.net.breaker import Breaker
 from notifier.net.budget import Budget
-from notifier.net.credentials import Credential, NoCredential, TokenCredential
+from notifier.net.credentials import Credential
 from notifier.net.fetch import Fetch, Request, Response
-from notifier.net.oauth2 import OAuth2Credential
 from notifier.net.repeats import NoRoom, Repeats, Sleep, worth_repeating
-
-if TYPE_CHECKING:
-    from notifier.sources.base import SourceSettings
 
 log = structlog.get_logger()
 
@@ -208,35 +203,3 @@ class OrderApi:
     def _held_back(self, now: float) -> LookFailed:
         wait = self._breaker.held(now)
         return LookFailed(Reason.UNAUTHORIZED, f"the token was rejected; tried again in {wait:.0f} s, or with another")
-
-
-def build_order_api(
-    name: str, settings: "SourceSettings", source: Refusing, clock: Clock, fetch: Fetch | None = None
-) -> OrderApi:
-    """From a source's settings. `fetch`: instead of the real client, for token requests too."""
-    timeout = min(settings.timeout, settings.retry_for or settings.timeout)
-    budget = settings.budget
-    return OrderApi(
-        source,
-        fetch or AiohttpFetch(timeout_ms=timeout, max_body=settings.max_body, concurrency=budget.concurrency),
-        _credential(settings, clock, timeout, fetch),
-        Budget(budget.requests_per_second, budget.concurrency, clock, patience=settings.retry_for / 1000),
-        Breaker(1, BREAKER_HOLD),
-        retry_for_ms=settings.retry_for,
-        clock=clock,
-        name=name,
-    )
-
-
-def _credential(settings: "SourceSettings", clock: Clock, timeout: int, fetch: Fetch | None) -> Credential:
-    if oauth2 := settings.oauth2:
-        return OAuth2Credential(
-            fetch or AiohttpFetch(timeout_ms=timeout, max_body=TOKEN_ANSWER, concurrency=1),
-            clock,
-            token_url=oauth2.token_url,
-            client_id=oauth2.client_id,
-            client_secret=oauth2.secret,
-            scope=oauth2.scope,
-            scheme=settings.scheme,
-        )
-    return TokenCredential(settings.secret, settings.scheme) if settings.secret else NoCredential()

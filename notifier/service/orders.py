@@ -1,7 +1,8 @@
 """An order in memory: one slots record around the packed bytes that the backend stores. Decoded on change."""
 
 import asyncio
-import hashlib
+import sys
+import zlib
 from typing import TYPE_CHECKING, cast
 
 from notifier import codec
@@ -22,14 +23,14 @@ class Order:
     """
 
     __slots__ = (
-        "attended", "began", "busy", "calm", "changed_at", "committing", "digest", "due", "ends", "error", "failures", "gone",
-        "key", "last_ok", "lost_since", "not_before", "phase", "shard", "source", "spread", "starts", "state", "target",
+        "attended", "began", "busy", "calm", "changed_at", "committing", "digest", "due", "ends", "error", "failures",
+        "gone", "key", "last_ok", "lost_since", "not_before", "phase", "shard", "source", "starts", "state", "target",
         "terminal_since", "was_due", "watch",
     )  # fmt: skip
 
     def __init__(self, key: str, source: str, watch: bytes, state: bytes, shard: "Shard", attended: Instant) -> None:
         self.key = key
-        self.source = source
+        self.source = sys.intern(source)  # one text for all orders of a source
         self.watch = watch
         self.shard = shard
         self.target: Request | None = None
@@ -39,7 +40,6 @@ class Order:
         self.busy = False
         self.committing: asyncio.Future[None] | None = None
         self.gone = False
-        self.spread = spread(key)
         self.attended = attended
         self.remember(state, codec.peek_state(state))
 
@@ -63,7 +63,7 @@ class Order:
     def known(self) -> Known:
         return Known(
             phase=self.phase,
-            spread=self.spread,
+            spread=spread(self.key),
             began=self.began,
             starts=self.starts,
             ends=self.ends,
@@ -78,4 +78,4 @@ class Order:
 
 def spread(key: str) -> float:
     """A hash of the key in [0, 1): the same in every process."""
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=4).digest()) / 2**32
+    return zlib.crc32(key.encode()) / 2**32

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+KEEP_TARGETS = 50_000  # orders of a shard: for more, a request is made anew each time, since memory is dearer then
+
 
 class Poller:
     """Looks at orders when they are due. A look is in flight until its commit has returned."""
@@ -72,8 +74,7 @@ class Poller:
         """This replica's part of every budget."""
         for source in self._runtime().sources.values():
             source.api.budget.share(part)
-            concurrency = source.settings.budget.concurrency
-            self._agenda(source.name).resize(max(1, round(concurrency * part)))
+            self._agenda(source.name).resize(source.api.budget.slots)
 
     def pause(self, paused: bool) -> None:
         """No look begins while it is paused."""
@@ -218,8 +219,10 @@ class Poller:
             self._agendas[source.name].push(order, due)
 
     def _aim(self, order: Order, source: OrderSource) -> Request:
-        order.target = source.adapter.request(codec.unpack_watch(order.watch).ids)
-        return order.target
+        target = source.adapter.request(codec.unpack_watch(order.watch).ids)
+        if len(order.shard.orders) <= KEEP_TARGETS:
+            order.target = target
+        return target
 
     # --- what went wrong, and what is counted ------------------------------------------------------------------
 

@@ -9,10 +9,11 @@ from notifier import sinks, sources
 from notifier.cadence import Cadence, Rhythm
 from notifier.clock import Clock
 from notifier.net.fetch import Fetch
-from notifier.net.order_api import OrderApi, build_order_api
+from notifier.net.order_api import OrderApi
 from notifier.routing.rules import Rule
 from notifier.sinks.base import Sink, SinkSettings
 from notifier.sources.base import Source, SourceSettings
+from notifier.sources.connect import build_order_api
 from notifier.tracking.lifecycle import Tracking
 
 if TYPE_CHECKING:

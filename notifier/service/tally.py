@@ -1,4 +1,4 @@
-"""Counts of unchanged looks, nearly all of them: plain numbers on the way of a look, made metrics when somebody asks."""
+"""Counts of unchanged looks, nearly all of them: plain numbers on the way, made metrics when somebody asks."""
 
 from bisect import bisect_left
 from collections.abc import Iterator

@@ -10,8 +10,9 @@ import pytest
 from notifier.clock import SystemClock
 from notifier.errors import LookFailed, Reason
 from notifier.net.fetch import Request, Response
-from notifier.net.order_api import OrderApi, build_order_api
+from notifier.net.order_api import OrderApi
 from notifier.sources.base import SourceSettings
+from notifier.sources.connect import build_order_api
 from tests.net.peer import Peer, Received, Script, hang_up, http, silence
 
 
