@@ -47,11 +47,11 @@ def webhook(receiver: Receiver | None, **more: Any) -> dict[str, Any]:
 
 
 def config(
-    api: OrderApi, hook: Receiver | None, kind: str = "business_v2", name: str = "trips", **more: Any
+    orders: OrderApi, hook: Receiver | None, /, kind: str = "business_v2", name: str = "trips", **more: Any
 ) -> dict[str, Any]:
     """One source, one webhook, everything sent."""
     own: Mapping[str, Any] = more.pop("source", {})
-    whole: dict[str, Any] = {"sources": {name: source(kind, api, **own)}}
+    whole: dict[str, Any] = {"sources": {name: source(kind, orders, **own)}}
     if hook is not None:
         whole |= {"sinks": {"hook": webhook(hook, **more.pop("sink", {}))}, "rules": [EVERYTHING]}
     return whole | more
