@@ -14,7 +14,6 @@ from notifier import log
 from notifier.log import Repeats, mask
 from tests.cli.logs import former_logging
 
-
 __all__ = ["former_logging"]  # a fixture that every test here uses
 
 

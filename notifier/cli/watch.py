@@ -10,7 +10,7 @@ import orjson
 
 from notifier.cli import options, show
 from notifier.cli.ask import Service, address, ask, key_path
-from notifier.cli.bulk import Report, put_lines
+from notifier.cli.bulk import put_lines
 from notifier.cli.progress import lines_read
 
 
@@ -97,9 +97,14 @@ def recipients(
 @watch.command()
 @click.argument("key")
 @options.service
-def remove(key: str, config: Path | None, url: str | None, token_file: Path | None) -> None:
+@options.as_json
+def remove(key: str, config: Path | None, url: str | None, token_file: Path | None, as_json: bool) -> None:
     """No longer follow the order of KEY (SOURCE/ORDER_ID). It stays readable for `retention`."""
     ask(address(config, url, token_file), lambda service: service.delete(key_path("/v1/watches", key)))
+    if as_json:
+        show.json({"key": key, "removed": True})
+    else:
+        show.line(f"{key}\tremoved")
 
 
 @watch.command("list")
@@ -155,6 +160,3 @@ def import_(
 
 def _tell_failure(number: int, message: str) -> None:
     click.echo(f"line {number}: {message}", err=True)
-
-
-__all__ = ["Report", "watch"]

@@ -30,6 +30,7 @@ def load(path: Path, env: Mapping[str, str] | None = None) -> Config:
     ConfigError holds everything that is wrong, each with its path in the file; no message shows a secret's value.
     """
     read = document.load(path, os.environ if env is None else env)
+    _without_empty_sections(read)
     _watches_as_written(read)
     config, found = _validated(Config.model_validate, read, Config)
     found += check.everything(_draft(read.values))
@@ -47,7 +48,7 @@ def load_api(path: Path, env: Mapping[str, str] | None = None) -> ApiSettings:
 def load_sqlite(path: Path, env: Mapping[str, str] | None = None) -> SqliteSettings:
     """The embedded backend of this file; ConfigError when it names another one."""
     read = document.load(path, os.environ if env is None else env, only=("backend",))
-    if "backend" not in read.values:
+    if read.values.get("backend") is None:
         return SqliteSettings(type="sqlite")
     if check.is_kafka(read.values["backend"]):
         raise ConfigError([read.problem(("backend", "type"), "must be sqlite for this")])
@@ -67,7 +68,7 @@ def _validated(
     validate: Callable[[Any], T], read: Document, model: object, section: str = ""
 ) -> tuple[T | None, list[tuple[Where, str]]]:
     """What the environment gave as a plain `123` or `true` is given again as text where a text is wanted."""
-    values = read.values.get(section, {}) if section else read.values
+    values = (read.values.get(section) or {}) if section else read.values
     below: Where = (section,) if section else ()
     while True:
         try:
@@ -88,6 +89,12 @@ def _as_written(read: Document, where: Where) -> bool:
         here = here[step]
     here[where[-1]] = read.written.pop(where)
     return True
+
+
+def _without_empty_sections(read: Document) -> None:
+    """`rules:` with nothing below it, everything there being a comment, is a section that was left out."""
+    for name in [name for name, value in read.values.items() if value is None and name in Config.model_fields]:
+        del read.values[name]
 
 
 def _watches_as_written(read: Document) -> None:

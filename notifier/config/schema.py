@@ -32,12 +32,21 @@ def config_schema() -> dict[str, Any]:
     whole: dict[str, Any] = _place(schema)
     for section in ("sources", "sinks"):
         whole["properties"][section]["propertyNames"] = {"pattern": f"^{NAME_PATTERN}$"}
+    whole["properties"] = {name: _or_empty(place) for name, place in whole["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Configuration of the order notifier",
         **whole,
         "$defs": dict(sorted(definitions.items())),
     }
+
+
+def _or_empty(place: dict[str, Any]) -> dict[str, Any]:
+    """A section with nothing below it counts as left out."""
+    about: dict[str, Any] = {key: place[key] for key in ("default", "description") if key in place}
+    bare = {key: value for key, value in place.items() if key not in about}
+    choices = bare["anyOf"] if bare.keys() == {"anyOf"} else [bare]
+    return {"anyOf": [*(choice for choice in choices if choice != {"type": "null"}), {"type": "null"}], **about}
 
 
 def _place(place: Any) -> Any:

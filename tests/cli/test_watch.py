@@ -121,7 +121,7 @@ def test_list_shows_what_is_followed(ask: Ask) -> None:
 
 def test_remove_ends_it_once(ask: Ask) -> None:
     ask("watch", "add", "cars", "remove-1")
-    assert ask("watch", "remove", "cars/remove-1").exit_code == 0
+    assert ask("watch", "remove", "cars/remove-1").stdout == "cars/remove-1\tremoved\n"
     again = ask("watch", "remove", "cars/remove-1")
     assert (again.exit_code, "404" in again.stderr) == (1, True)
 

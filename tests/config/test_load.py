@@ -51,6 +51,12 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert (config.rules, config.quiet_hours, config.caps, config.watches) == ((), None, None, ())
 
 
+def test_a_section_with_nothing_below_it_counts_as_left_out(tmp_path: Path) -> None:
+    sections = ("backend", "api", "log", "events", "sources", "sinks", "rules", "quiet_hours", "caps", "watches")
+    empty = read(tmp_path, "".join(f"{section}:\n" for section in sections) + "retention: ${NOTHING:-}\n")
+    assert empty == read(tmp_path, "sources: {}\n")
+
+
 def test_a_configuration_is_immutable(tmp_path: Path) -> None:
     config = read(tmp_path, BASE)
     with pytest.raises(ValidationError):
