@@ -43,6 +43,11 @@ def newest(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
 
 
+def probe(connection: sqlite3.Connection) -> None:
+    """Writes something that changes nothing."""
+    connection.execute("UPDATE probe SET record = zeroblob(65536)")
+
+
 # --- what is asked of orders -----------------------------------------------------------------------------------------
 
 

@@ -72,3 +72,7 @@ CREATE TABLE facts (
     disabled INTEGER NOT NULL,
     at INTEGER NOT NULL
 );
+
+-- Written over again to see whether anything can be written: as much as a small commit takes.
+CREATE TABLE probe (record BLOB NOT NULL);
+INSERT INTO probe VALUES (zeroblob(65536));

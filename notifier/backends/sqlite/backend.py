@@ -32,7 +32,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-FIRST_PAUSE, LAST_PAUSE = 0.05, 5.0  # seconds between tries to get a broken file, or a lease, going again
+FIRST_PAUSE, LAST_PAUSE = 0.05, 2.0  # seconds between tries to get a broken file, or a lease, going again
+QUIET = 2.0  # seconds without a failure before a write of our own may say that all is well
 LONG_ENOUGH = 1.0  # seconds after which a lease was not lost at once
 
 
@@ -45,13 +46,14 @@ class SqliteBackend:
         self.path = Path(path).absolute()
         self._clock = clock
         self._bells = Bells()
-        self._view = SqlView(self.read, self._bells.events, clock)
+        self._view = SqlView(self._look, self._bells.events, clock)
         self._claim: Claim | None = None
         self._file: File | None = None
         self._group: Group | None = None
         self._lease: TableLease | None = None
         self._sound = asyncio.Event()  # the file is open
         self._trouble: str | None = None
+        self._failed_at = 0.0
         self._healing: asyncio.Task[None] | None = None
 
     @property
@@ -101,7 +103,7 @@ class SqliteBackend:
         else:
             self._claim.release()
         self._file = self._group = self._claim = None
-        self._sound.clear()
+        self._sound.set()  # who waits for the next lease learns that there is none
 
     async def backup(self, target: Path | str) -> None:
         """A consistent copy of what is committed, while everything goes on. Refused."""
@@ -111,8 +113,10 @@ class SqliteBackend:
 
     async def leases(self) -> AsyncIterator[Lease]:
         pause = 0.0
-        while not self._bells.events.closed:
+        while True:
             await self._sound.wait()
+            if self._bells.events.closed:
+                return
             began = self._clock.monotonic()
             self._lease = TableLease(0, self)
             yield self._lease
@@ -130,13 +134,19 @@ class SqliteBackend:
         await self._ask(lambda connection: tables.tell(connection, fact))
 
     async def known_facts(self) -> tuple[Fact, ...]:
-        return tuple(fact for _, fact in await self.read(lambda connection: tables.facts(connection, 0)))
+        return tuple(fact for _, fact in await self._look(lambda connection: tables.facts(connection, 0)))
 
     async def facts(self) -> AsyncIterator[Fact]:
         number = 0
         while True:
             seen = self._bells.facts.newest
-            told = await self.read(partial(tables.facts, after=number))
+            try:
+                told = await self._look(partial(tables.facts, after=number))
+            except Unavailable:
+                if self._bells.facts.closed:
+                    return
+                await asyncio.sleep(LAST_PAUSE)
+                continue
             for number, fact in told:  # noqa: B007
                 yield fact
             if not await self._bells.facts.wait(seen):
@@ -145,13 +155,20 @@ class SqliteBackend:
     # --- the tables -----------------------------------------------------------------------------------------------
 
     async def read(self, work: Callable[[sqlite3.Connection], T], /) -> T:
-        """Off the loop, seeing everything committed; Unavailable."""
+        """For the lease. Off the loop, seeing everything committed; Unavailable: the file is opened anew."""
+        try:
+            return await self._look(work)
+        except Unavailable as error:
+            self._failed(LeaseLost(str(error)))
+            raise
+
+    async def _look(self, work: Callable[[sqlite3.Connection], T], /) -> T:
+        """For everybody else: who cannot read a page of the past does not stop what goes on."""
         if self._file is None:
             raise Unavailable(f"{self.path} is not open")
         try:
             return await self._file.read(work)
         except LeaseLost as error:
-            self._failed(error)
             raise Unavailable(str(error)) from error
 
     async def write(self, work: Callable[[sqlite3.Connection], T], /) -> T:
@@ -186,6 +203,7 @@ class SqliteBackend:
         if self._trouble is None:
             log.error("file_fails", error=str(error))
         self._trouble = str(error)
+        self._failed_at = self._clock.monotonic()
         if isinstance(error, LeaseLost):
             self._sound.clear()
             if self._lease is not None:
@@ -197,21 +215,19 @@ class SqliteBackend:
         """Until something could be written again."""
         assert self._file is not None
         assert self._group is not None
-        pause = FIRST_PAUSE
+        pause = 0.0
         try:
             while self._trouble is not None:
+                await asyncio.sleep(pause)
+                pause = min(max(pause * 2, FIRST_PAUSE), LAST_PAUSE)
                 try:
                     if not self._sound.is_set():
                         await self._file.reopen()
                         self._sound.set()
-                    await self._group.write(_probe)
+                    elif self._clock.monotonic() - self._failed_at < QUIET:
+                        continue  # while others fail, a small write that fits is no sign of health
+                    await self._group.write(tables.probe)
                 except BackendError as error:
                     self._trouble = str(error)
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, LAST_PAUSE)
         finally:
             self._healing = None
-
-
-def _probe(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE meta SET value = value WHERE name = 'epoch'")

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from notifier.errors import LeaseLost, Unavailable
 
-# Raised before anything is final: after a rollback nothing was written, and the same may come again.
+# Raised before anything is final: nothing was written, and the same may come again. A COMMIT that ends so has been
+# rolled back by SQLite itself: in WAL mode it is final with its last frame only, and errors of the checkpoint after it
+# are not told. (A frame that lies there without having counted can come back in a crash: with the bytes that are
+# repeated anyway.)
 _NOTHING_WRITTEN = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_READONLY: "it cannot be written: make the file and its folder writable",
@@ -20,12 +23,12 @@ _UNKNOWN = {
     sqlite3.SQLITE_CORRUPT: "it is damaged: stop, and restore a backup",
     sqlite3.SQLITE_NOTADB: "it is no database any more: stop, and restore a backup",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: is its folder still there and writable?",
-    sqlite3.SQLITE_READONLY_DBMOVED: "it was moved or deleted while in use: put it back",
+    sqlite3.SQLITE_READONLY_DBMOVED: "it was moved, replaced or deleted while in use: put it back",
 }
 
 
 def mapped(error: sqlite3.Error, path: Path) -> Unavailable | LeaseLost:
-    """For a transaction that was rolled back without an error."""
+    """For a read, or a transaction that was rolled back without an error."""
     code = getattr(error, "sqlite_errorcode", None)  # absent where Python itself raised it
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     if code is None:

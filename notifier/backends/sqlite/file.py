@@ -39,6 +39,7 @@ class File:
         self._reading = Worker("notifier-read", READERS)
         self._connection: sqlite3.Connection | None = None
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._identity: tuple[int, int] | None = None
 
     async def open(self, epoch: Instant) -> dict[str, int]:
         """Checked, and made if it is missing; Refused."""
@@ -88,7 +89,7 @@ class File:
         idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         for _ in range(READERS):
             idle.put(opening.read_only(self.path))
-        self._connection, self._idle = connection, idle
+        self._connection, self._idle, self._identity = connection, idle, _identity(self.path)
 
     def _close(self) -> None:
         idle, self._idle = self._idle, SimpleQueue()
@@ -123,20 +124,22 @@ class File:
         return together
 
     def _transact(self, connection: sqlite3.Connection, works: Sequence[Work]) -> Written:
-        committing = False
+        self._check_place()
         try:
             connection.execute("BEGIN IMMEDIATE")
             written = Written([work(connection) for work in works], tables.newest(connection))
-            committing = True
             connection.execute("COMMIT")
         except Exception as error:
-            if committing and not connection.in_transaction:
-                raise LeaseLost(f"{self.path}: a commit ended in {type(error).__name__}") from error
             self._rollback(connection)
             if isinstance(error, sqlite3.Error) and not is_fault(error):
                 raise mapped(error, self.path) from error
             raise
         return written
+
+    def _check_place(self) -> None:
+        """In WAL mode SQLite does not notice, and would write on into a file without a name."""
+        if _identity(self.path) != self._identity:
+            raise LeaseLost(f"{self.path}: it was moved, replaced or deleted while in use: put it back")
 
     def _rollback(self, connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
@@ -159,3 +162,11 @@ class File:
             raise mapped(error, self.path) from error
         finally:
             idle.put(connection)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
