@@ -139,7 +139,7 @@ def peek_state(data: bytes) -> Peek:
     _check("state", data)
     try:
         return _PEEK.decode(memoryview(data)[4 : 4 + int.from_bytes(data[2:4], "little")])
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         _damaged("state", error)
 
 
@@ -150,6 +150,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _encode = msgspec.msgpack.Encoder().encode
 _PEEK = msgspec.msgpack.Decoder(Peek)
 _MAP = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 _ELSEWHERE = CloudEvent(attributes={}, data=b"")
 
 
@@ -176,7 +177,7 @@ class _Kind(Generic[T]):
             if fields.keys() <= self._known:
                 return value
             extra = {name: msgspec.msgpack.decode(raw) for name, raw in fields.items() if name not in self._known}
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             _damaged(self._name, error)
         return msgspec.structs.replace(value, extra=extra) if "extra" in self._known else value
 

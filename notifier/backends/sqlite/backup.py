@@ -21,7 +21,7 @@ from notifier.model import Instant
 Progress = Callable[[int, int], None]
 """Told (done, total), first in pages, then in orders."""
 
-PAGES_AT_ONCE = 1_000
+PAGES_AT_ONCE = 100
 
 
 class Restored(NamedTuple):
