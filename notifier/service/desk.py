@@ -17,7 +17,7 @@ from notifier.service.supervisor import Supervisor
 class Live(NamedTuple):
     """What only the owner's memory knows of an order."""
 
-    next_poll_at: Instant | None
+    next_poll_at: Instant | None  # while a look is under way: when that was due
     last_ok_at: Instant | None
     last_error: str | None
     failures: int
@@ -67,8 +67,9 @@ class Desk:
             order = shard.orders.get(key)
             if order is not None:
                 known = order.source in self.config.sources
+                due = order.was_due if order.due is None and order.busy else order.due
                 return Live(
-                    next_poll_at=order.due if known else None,
+                    next_poll_at=due if known else None,
                     last_ok_at=order.last_ok,
                     last_error=order.error if known else Reason.UNKNOWN_SOURCE,
                     failures=order.failures,
