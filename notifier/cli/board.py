@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -18,7 +19,7 @@ from notifier.demo import SOURCES, Story, Told
 from notifier.model import Phase
 
 COUNTS_EVERY = 10.0  # seconds, of the plain lines
-SHOWN = 12
+MANY, FEW, TALL = 12, 6, 34  # messages shown on a terminal of more than so many lines, or not
 
 
 class Desk(Protocol):
@@ -31,16 +32,15 @@ class Board(Protocol):
     def open(self, address: str, story: Story, desk: Desk) -> AbstractContextManager[None]: ...
     def told(self, told: Told) -> None: ...
     def draw(self, seconds: float, hints: bool) -> None: ...
-    def farewell(self, story: Story) -> None: ...
+    def farewell(self, story: Story, /) -> None: ...
 
 
 def program() -> str:
     """The command as the reader can type it."""
-    path = Path(sys.argv[0])
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return path.name
+    path = Path(sys.argv[0]).absolute()
+    if path.name == "notifier" and path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return "notifier"
 
 
 def next_steps(address: str) -> Sequence[tuple[str, str]]:
@@ -85,7 +85,7 @@ class PlainBoard:
             for what, how in next_steps(self._address):
                 line(f"  {what}: {how}")
 
-    def farewell(self, story: Story) -> None:
+    def farewell(self, story: Story, /) -> None:
         _farewell(story)
 
 
@@ -109,7 +109,7 @@ class LiveBoard:
     def draw(self, seconds: float, hints: bool) -> None:
         self._live.update(self._picture(seconds, hints), refresh=True)
 
-    def farewell(self, story: Story) -> None:
+    def farewell(self, story: Story, /) -> None:
         _farewell(story)
 
     def _picture(self, seconds: float, hints: bool) -> RenderableType:
@@ -119,7 +119,8 @@ class LiveBoard:
             (f"{self._story.arrived} × driver arrived", "bold green"),
             f" · {self._address} · Ctrl-C ends it",
         )
-        parts: list[RenderableType] = [head, self._orders(), self._messages(12 if self._console.height > 34 else 6)]
+        most = MANY if self._console.height > TALL else FEW
+        parts: list[RenderableType] = [head, self._orders(), self._messages(most)]
         if hints:
             steps = Table.grid(padding=(0, 2))
             for what, how in next_steps(self._address):
@@ -130,10 +131,10 @@ class LiveBoard:
     def _orders(self) -> RenderableType:
         rows = _rows(self._desk)
         phases = [phase.value for phase in Phase if any(row.get(phase.value) for row in rows.values())]
-        table = Table(title="Followed orders", title_justify="left", expand=True)
-        table.add_column("source")
+        table = Table(title="Followed orders", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+        table.add_column("source", no_wrap=True)
         for phase in phases:
-            table.add_column(phase.replace("_", " "), justify="right")
+            table.add_column(phase.replace("_", " "), justify="right", overflow="fold")
         for source, row in rows.items():
             table.add_row(source, *(str(row.get(phase) or "·") for phase in phases))
         return table
