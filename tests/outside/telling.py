@@ -3,6 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+DATA = {
+    "id", "order", "sequence", "before", "after", "status", "phase", "phase_certain", "occurred", "observed_at",
+    "inferred", "late",
+}  # fmt: skip
+ORDER = {"key", "source", "id", "life", "labels", "person_id", "number", "class", "cost_centers"}
+
 
 def short(type_: str) -> str:
     assert type_.startswith("notifier.order."), type_
@@ -39,17 +45,20 @@ def check_chain(events: Iterable[Mapping[str, Any]], key: str) -> None:
     """What holds of every order's events: numbered from 1 by one, chained, with bounds that make sense."""
     status: str | None = None
     phase: str | None = None
-    ids = set()
+    ids: list[str] = []
     lives = set()
     for number, event in enumerate(events, start=1):
         data, kind = event["data"], short(event["type"])
+        assert set(event) >= {"id", "source", "type", "subject", "time", "sequence", "datacontenttype", "dataschema"}
+        assert set(data) >= DATA
+        assert set(data["order"]) >= ORDER
         assert event["specversion"] == "1.0"
         assert event["subject"] == key == data["order"]["key"]
         assert event["source"] == "/sources/" + data["order"]["source"]
         assert data["sequence"] == number
         assert event["sequence"] == f"{number:020d}"
         assert event["id"] == data["id"]
-        ids.add(event["id"])
+        ids.append(event["id"])
         lives.add(data["order"]["life"])
         occurred = data["occurred"]
         if occurred["at"] is None:
@@ -71,5 +80,5 @@ def check_chain(events: Iterable[Mapping[str, Any]], key: str) -> None:
             assert data["phase"] == phase
         if not data["late"] and kind != "history_added":
             assert data["status"] == status, (number, data)
-    assert len(ids) == len(list(ids))
+    assert len(ids) == len(set(ids))
     assert len(lives) <= 1

@@ -28,16 +28,13 @@ async def error(program: Program, key: str = "trips/o") -> str | None:
 
 
 async def fails(program: Program, reason: str, key: str = "trips/o") -> None:
+    seen: list[str | None] = []
+
     async def failed() -> bool:
-        return await error(program, key) == reason
+        seen.append(await error(program, key))
+        return seen[-1] == reason
 
-    seen: list[Any] = []
-
-    async def says() -> bool:
-        seen[:] = [await error(program, key)]
-        return await failed()
-
-    await until(says, lambda: f"last_error {reason}, but {seen}")
+    await until(failed, lambda: f"last_error {reason}, but {seen[-1]}")
 
 
 async def test_every_way_to_fail_is_a_failed_look_and_no_event(api: OrderApi, programs: Start) -> None:

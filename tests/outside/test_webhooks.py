@@ -8,11 +8,12 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from tests.outside.bodies import Body, business
-from tests.outside.configs import config, webhook
+from tests.outside.configs import config, source, webhook
 from tests.outside.conftest import Start
 from tests.outside.order_api import OrderApi
 from tests.outside.program import Program
 from tests.outside.receiver import SECRET, Received, Receiver, derived, signature
+from tests.outside.stream import Stream
 from tests.outside.telling import line
 from tests.outside.waiting import until
 
@@ -170,20 +171,33 @@ async def test_lanes_are_in_order_and_do_not_wait_for_each_other(
     assert sequence == [1, 2, 3, 4, 5]
 
 
-async def test_the_breaker_holds_an_endpoint_that_only_fails(api: OrderApi, hook: Receiver, programs: Start) -> None:
-    program = programs(config(api, hook, sink={"breaker": 3, "retries": ["100ms"] * 30}))
+async def test_what_takes_half_a_minute(api: OrderApi, hook: Receiver, programs: Start) -> None:
+    """An endpoint that only fails is held for 30 s, then probed; so is a plain token; a stream says something."""
+    settings = config(api, hook, sink={"breaker": 3, "retries": ["100ms"] * 30})
+    settings["sources"]["other"] = source("business_v2", api, token="wrong")
+    program = programs(settings)
     await program.start()
+    stream = await Stream.open(program, query="?key=trips/none")
+    api.tokens = {"Bearer t0ken"}
+    api.show("w", ride("driving"))
+    await program.watch("other", "w")
     hook.answer = lambda _: (503, {})
     await follow(program, api, "o")
     await until(lambda: len(hook.received) >= 3)
     await asyncio.sleep(1)
     assert len(hook.received) == 3
+    assert api.count("w") == 1
     metrics = (await program.get("/metrics")).body.decode()
     assert 'notifier_breaker_open{kind="sink",name="hook"} 1.0' in metrics
+    assert 'notifier_breaker_open{kind="source",name="other"} 1.0' in metrics
     hook.answer = lambda _: (204, {})
+    api.tokens = None
     await until(lambda: hook.accepted(), within=40)
-    probe = hook.received[3]
-    assert 29 < probe.at - hook.received[2].at < 34
+    assert 29 < hook.received[3].at - hook.received[2].at < 34
+    await until(lambda: api.count("w") >= 2, within=10)
+    assert 29 < api.by_order["w"][1].at - api.by_order["w"][0].at < 38
+    assert stream.comments >= 1
+    await stream.close()
 
 
 async def test_addresses_that_are_refused(api: OrderApi, hook: Receiver, programs: Start) -> None:
@@ -387,7 +401,7 @@ async def test_removal_drops_what_is_deferred_and_sends_what_is_due(
 
     async def dropped() -> bool:
         seen[:] = await deliveries(program, "sink=later")
-        return seen[0]["state"] != "pending"
+        return all(each["state"] != "pending" for each in seen)
 
     await until(dropped)
     assert seen[0]["reason"]
