@@ -24,7 +24,9 @@ class Stored(NamedTuple):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One order's step, or one delivery's; every field but `key` may be empty.
 
-    `state` is packed. `deliveries` are upserted by id. `done` are commands of this order that need not come again.
+    `state` is packed. `events` hold their life and `observed_at` in their data (INTERFACE, 'Event'); one that is stored
+    already stays as it is. `deliveries` are upserted by id; the facts of delivered and skipped ones are not kept.
+    `done` are commands of this order that need not come again.
     """
 
     key: str

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from notifier.backends import tables
+from notifier.backends import commits, tables
 from notifier.backends.base import Change, Stored
 from notifier.backends.bell import Bell
 from notifier.errors import LeaseLost, Unavailable
@@ -60,12 +60,12 @@ class TableLease:
         # A commit of the lease before may still be on its way, if it was cancelled: it comes first.
         await self._settle()
         number = 0
-        while orders := await self._read(_after(tables.live_orders, number)):
+        while orders := await self._read(_after(commits.live_orders, number)):
             for number, stored in orders:  # noqa: B007
                 if self._mine is None or self._mine(stored.key):
                     yield stored
         number = 0
-        while deliveries := await self._read(_after(tables.open_deliveries, number)):
+        while deliveries := await self._read(_after(commits.open_deliveries, number)):
             for number, delivery in deliveries:  # noqa: B007
                 if self._mine is None or self._mine(delivery.key):
                     yield delivery
@@ -83,19 +83,19 @@ class TableLease:
                 return
 
     async def load(self, key: str, /) -> Stored | None:
-        return await self._read(lambda connection: tables.load(connection, key))
+        return await self._read(lambda connection: commits.load(connection, key))
 
     async def delivery(self, key: str, delivery_id: str, /) -> Delivery | None:
-        return await self._read(lambda connection: tables.delivery(connection, key, delivery_id))
+        return await self._read(lambda connection: commits.delivery(connection, key, delivery_id))
 
     async def commit(self, changes: Sequence[Change], /) -> None:
-        await self._write(lambda connection: tables.commit(connection, changes))
+        await self._write(lambda connection: commits.commit(connection, changes))
 
     async def forget(self, retired_before: Instant, /) -> int:
         """All of them, a slice at a time."""
         total = 0
         while forgotten := await self._write(
-            lambda connection: tables.forget(connection, retired_before, FORGET_SLICE, self._mine)
+            lambda connection: commits.forget(connection, retired_before, FORGET_SLICE, self._mine)
         ):
             total += forgotten
         return total

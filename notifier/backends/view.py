@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import msgspec
 
 from notifier import codec
-from notifier.backends import tables
+from notifier.backends import commits
 from notifier.backends.base import (
     Backlog,
     CursorGone,
@@ -125,9 +125,9 @@ def _deliveries(query: DeliveryQuery) -> _Plan:
     # A `+` keeps an index out of it: an order's or an address's deliveries are few, those of a state may be millions.
     few = "+" if query.id or query.key or query.to else ""
     return _Plan(
-        tables.DELIVERY,
+        commits.DELIVERY,
         ("d.created_at", "d.number"),
-        lambda row: tables.unpack_delivery(*row),
+        lambda row: commits.unpack_delivery(*row),
         (
             *_given("d.id = ?", query.id),
             *_given("d.key = ?", query.key),

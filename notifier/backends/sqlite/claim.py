@@ -15,6 +15,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # a locked byte cannot be read by others: lock one far behind
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
@@ -40,13 +41,15 @@ class Claim:
             raise Refused(
                 f"{path} is in use by another notifier{holder}: stop it first, or give this one a file of its own"
             ) from error
-        os.truncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+        os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        os.write(self._descriptor, str(os.getpid()).encode())
 
     def release(self) -> None:
         os.close(self._descriptor)
 
 
 def _read(descriptor: int) -> str:
-    pid = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    pid = os.read(descriptor, 20).decode(errors="replace").strip()
     return f" (process {pid})" if pid.isdigit() else ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from notifier import codec
-from notifier.backends import tables
+from notifier.backends import commits
 from notifier.errors import Reason
 from notifier.model import Delivery, Instant, State
 from notifier.tracking.orders import begin
@@ -93,8 +93,8 @@ def _renew_commands(connection: sqlite3.Connection, life: Instant) -> None:
 
 def _give_up_deliveries(connection: sqlite3.Connection, now: Instant) -> int:
     total = 0
-    while found := tables.open_deliveries(connection, 0, SLICE):
-        tables.keep_deliveries(connection, [_given_up(delivery, now) for _, delivery in found])
+    while found := commits.open_deliveries(connection, 0, SLICE):
+        commits.keep_deliveries(connection, [_given_up(delivery, now) for _, delivery in found])
         total += len(found)
     return total
 
