@@ -8,6 +8,7 @@ import orjson
 
 @click.command()
 @click.argument("what", type=click.Choice(("config", "event", "openapi")))
+@click.option("--json", is_flag=True, expose_value=False, help="Print JSON, which it does in any case.")
 def schema(what: str) -> None:
     """Print the JSON Schema of the configuration or of the events' data, or the OpenAPI document."""
     sys.stdout.write(text(what))
