@@ -1,10 +1,9 @@
 """Wiring only: from a valid configuration to running loops."""
 
 import asyncio
-import contextlib
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 
 import orjson
 import structlog
@@ -30,6 +29,9 @@ from notifier.sinks.base import Sink
 
 log = structlog.get_logger()
 
+TRY_AGAIN = 1.0  # seconds, while the backend is unavailable
+LEAST_TO_CLOSE = 0.25  # seconds for connections to be closed
+
 
 class App:
     """The whole program but its doors. `desk` is what they talk to."""
@@ -54,7 +56,14 @@ class App:
         self.poller = Poller(lambda: self.runtime, self.clock, self.metrics, notable)
         self.deliverer = Deliverer(lambda: self.runtime, self.endpoints, self.clock, self.metrics)
         self.supervisor = Supervisor(
-            self.backend, self.poller, self.deliverer, self.clock, self.metrics, notable, config.retention
+            self.backend,
+            self.poller,
+            self.deliverer,
+            lambda: self.runtime,
+            self.clock,
+            self.metrics,
+            notable,
+            config.retention,
         )
         self.desk = Desk(config, self.clock, self.metrics, self.backend, self.supervisor, notable)
         self.metrics.at_scrape(self._measure)
@@ -73,31 +82,49 @@ class App:
         return self._loops
 
     async def stop(self, within: float) -> None:
-        """No new looks and sends; what is under way has `within` seconds."""
+        """No new looks and sends; what is under way has part of `within` seconds, and the whole never takes longer."""
         await asyncio.gather(self.poller.close(min(within / 4, 1.0)), self.deliverer.close(within * 0.7))
         if self._loops is not None:
             self._loops.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loops
+            # How it ended, if by itself, is for whoever watches `failed`.
+            await asyncio.wait([self._loops], timeout=within * 0.05)
         await self.backend.close(within * 0.2)
-        await self.runtime.close()
+        try:
+            async with asyncio.timeout(max(within * 0.05, LEAST_TO_CLOSE)):
+                await self.runtime.close()
+        except TimeoutError:
+            log.warning("connections_not_closed")
 
     async def _run(self) -> None:
+        known = await self._known()  # before anything is sent: which endpoints are disabled, what is held
+        self._holds.begin()
+        for fact in known:
+            self._take(fact)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._learn(), name="facts")
             group.create_task(self._holds.run(), name="held credentials")
-            group.create_task(self._file_watches(), name="watches of the file")
+            group.create_task(self._file_watches({fact.subject for fact in known}), name="watches of the file")
             await self.supervisor.run()
+
+    async def _known(self) -> Sequence[Fact]:
+        while True:
+            try:
+                return await self.backend.known_facts()
+            except Unavailable as error:
+                log.warning("facts_put_off", reason=str(error))
+                await asyncio.sleep(TRY_AGAIN)
 
     async def _learn(self) -> None:
         async for fact in self.backend.facts():
-            self._holds.learn(fact)
-            if endpoint := self.endpoints.learn(fact):
-                self.deliverer.wake(endpoint)
+            self._take(fact)
 
-    async def _file_watches(self) -> None:
+    def _take(self, fact: Fact) -> None:
+        self._holds.learn(fact)
+        if endpoint := self.endpoints.learn(fact):
+            self.deliverer.wake(endpoint)
+
+    async def _file_watches(self, known: Set[str]) -> None:
         """Each body of `watches:` once for each content, also after it was changed or removed by HTTP."""
-        known = {fact.subject for fact in await self.backend.known_facts()}
         for body in self.config.watches:
             text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
             subject = f"watch:{hashlib.sha256(text).hexdigest()}"
@@ -110,7 +137,7 @@ class App:
                     await self.backend.tell(Fact(subject=subject, at=watch.updated_at))
                 except Unavailable as error:
                     log.warning("file_watch_put_off", reason=str(error))
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(TRY_AGAIN)
                 else:
                     break
 

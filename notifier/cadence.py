@@ -73,7 +73,7 @@ class Rhythm:
         if end is not None and now >= end:
             return None
         interval = self.interval(known, now)
-        ideal = (now if known.began is None else known.began) + interval
+        ideal = (now if known.began is None else min(known.began, now)) + interval  # a clock may be put back
         due = max(_towards_grid(ideal, interval, known.spread), now)
         if end is not None:
             due = min(due, end)

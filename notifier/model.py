@@ -197,7 +197,8 @@ class Look(Value, frozen=True, kw_only=True):
     """One poll of an order, retries included: a snapshot or a reason.
 
     `began` is the start, `ended` the arrival of the answer. `attended` is when this replica took the order over
-    (or began to watch it): `stalled` counts from the later of it and the last good look.
+    (or began to watch it): `stalled` counts from the later of it and the last good look. `not_before` is when the
+    API asked to come again at the earliest.
     """
 
     began: Instant
@@ -207,6 +208,7 @@ class Look(Value, frozen=True, kw_only=True):
     detail: str = ""
     digest: bytes = b""
     attended: Instant = 0
+    not_before: Instant | None = None
 
 
 class State(Value, frozen=True, kw_only=True):

@@ -14,6 +14,8 @@ from notifier.model import Instant
 log = structlog.get_logger()
 
 LONGEST_WAIT = 1.0  # seconds; so that a step of the wall clock is noticed
+CANCELLED_WITHIN = 0.5  # seconds for what is cancelled to end
+STEP = 1_000  # ms by which the wall clock must fall back to count as put back
 
 
 class Due(Protocol):
@@ -27,13 +29,26 @@ ItemT = TypeVar("ItemT", bound=Due)
 
 
 class Agenda(Generic[ItemT]):
-    """Earliest due time first. Workers are started when they are needed, at most `slots`."""
+    """Earliest due time first. Workers are started when they are needed, at most `slots`, and end with the last entry.
 
-    def __init__(self, name: str, work: Callable[[ItemT], Awaitable[None]], slots: int, clock: Clock) -> None:
+    A wall clock that is put forward brings entries on at once; one that is put back takes their due times with it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[ItemT], Awaitable[None]],
+        slots: int,
+        clock: Clock,
+        on_rest: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_rest`: called when the last worker has ended, for want of entries."""
         self.name = name
         self._work = work
         self._slots = slots
         self._clock = clock
+        self._on_rest = on_rest
+        self._wall, self._steady = clock.now(), clock.monotonic()
         self._heap: list[tuple[Instant, int, ItemT]] = []
         self._count = 0
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -93,7 +108,10 @@ class Agenda(Generic[ItemT]):
             await asyncio.wait(workers, timeout=within)
         for worker in workers:
             worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        if workers:
+            _, hanging = await asyncio.wait(workers, timeout=CANCELLED_WITHIN)
+            if hanging:
+                log.error("workers_hang", agenda=self.name, count=len(hanging))
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -129,7 +147,24 @@ class Agenda(Generic[ItemT]):
 
     def _tick(self) -> None:
         self._timer = None
+        self._follow_clock()
         self._arm()
+
+    def _follow_clock(self) -> None:
+        """Else a clock put back by an hour would mean an hour without looks and sends."""
+        wall, steady = self._clock.now(), self._clock.monotonic()
+        back = self._wall + round((steady - self._steady) * 1000) - wall
+        self._wall, self._steady = wall, steady
+        if back < STEP:
+            return
+        log.warning("clock_put_back", agenda=self.name, ms=back)
+        heap = []
+        for due, count, item in self._heap:
+            if item.due == due:
+                item.due = due - back
+                heap.append((due - back, count, item))
+        heapq.heapify(heap)
+        self._heap = heap
 
     def _wake(self) -> None:
         while self._idle:
@@ -146,9 +181,8 @@ class Agenda(Generic[ItemT]):
         while not self._closed:
             item = self._pop()
             if item is None:
-                if self._surplus:
-                    self._surplus -= 1
-                    return
+                if self._surplus or not self._heap:
+                    return self._leave()
                 waiter = asyncio.get_running_loop().create_future()
                 self._idle.append(waiter)
                 self._arm()
@@ -162,6 +196,14 @@ class Agenda(Generic[ItemT]):
                 # One item's fault must not end the others' worker; the work itself maps what it expects.
                 log.exception("worker_failed", agenda=self.name)
             if self._surplus:
-                self._surplus -= 1
-                self._arm()
-                return
+                self._leave()
+                return self._arm()
+
+    def _leave(self) -> None:
+        """Out of the workers at once, so that another one may begin in this one's place."""
+        worker = asyncio.current_task()
+        assert worker is not None
+        self._workers.discard(worker)
+        self._surplus = max(0, self._surplus - 1)
+        if not self._workers and not self._heap:
+            self._on_rest()

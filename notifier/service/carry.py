@@ -1,4 +1,6 @@
-"""What a lost commit carried: answers and outcomes that were seen, kept to be applied to the restored state."""
+"""What a shard's lost lease leaves to the next one: answers and outcomes that were seen, sends still under way."""
+
+from collections.abc import Callable, Iterable
 
 from notifier.model import Delivery, Instant, Look
 
@@ -11,23 +13,57 @@ class Carry:
     def __init__(self) -> None:
         self._looks: dict[str, Look] = {}
         self._deliveries: dict[str, Delivery] = {}
+        self._under_way: dict[str, Callable[[], None] | None] = {}
+
+    # --- answers -----------------------------------------------------------------------------------------------
 
     def look(self, key: str, look: Look) -> None:
-        """One for each order: of one order, one look is in flight."""
-        self._looks[key] = look
+        """The newest of each order."""
+        kept = self._looks.get(key)
+        if kept is None or kept.began < look.began:
+            self._looks[key] = look
+
+    def looks(self, now: Instant) -> list[tuple[str, Look]]:
+        """Kept until `applied`: the lease that they are applied under may be lost, too."""
+        self._looks = {key: look for key, look in self._looks.items() if look.ended > now - KEPT_FOR}
+        return list(self._looks.items())
+
+    def applied(self, key: str, look: Look) -> None:
+        if self._looks.get(key) is look:
+            del self._looks[key]
+
+    # --- outcomes ----------------------------------------------------------------------------------------------
 
     def delivery(self, delivery: Delivery) -> None:
         """A delivery as it is after a send whose outcome may not have been recorded."""
         self._deliveries[delivery.id] = delivery
 
-    def take_looks(self, now: Instant) -> dict[str, Look]:
-        looks, self._looks = self._looks, {}
-        return {key: look for key, look in looks.items() if look.ended > now - KEPT_FOR}
-
     def newer(self, restored: Delivery) -> Delivery:
-        """The restored delivery, or what is known of it beyond."""
+        """The restored delivery, or what is known of it beyond; that is then the caller's to record."""
         kept = self._deliveries.pop(restored.id, None)
-        return kept if kept is not None and len(kept.attempts) > len(restored.attempts) else restored
+        if kept is None or not (restored.state == "sending" or _last(kept) > _last(restored)):
+            return restored
+        return kept
 
-    def clear_deliveries(self) -> None:
-        self._deliveries.clear()
+    def restored(self, open_ids: Iterable[str]) -> None:
+        """Of others than these deliveries the outcomes are durable."""
+        self._deliveries = {id: self._deliveries[id] for id in open_ids if id in self._deliveries}
+
+    # --- sends -------------------------------------------------------------------------------------------------
+
+    def begin(self, id: str, otherwise: Callable[[], None]) -> bool:
+        """Whether this delivery may be worked at. If a former lease's send of it is still under way, `otherwise` is
+        called when that has ended: sent once more meanwhile, it would be repeated without need."""
+        if id in self._under_way:
+            self._under_way[id] = otherwise
+            return False
+        self._under_way[id] = None
+        return True
+
+    def end(self, id: str) -> None:
+        if waiting := self._under_way.pop(id):
+            waiting()
+
+
+def _last(delivery: Delivery) -> Instant:
+    return delivery.attempts[-1].at if delivery.attempts else 0

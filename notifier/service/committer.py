@@ -68,9 +68,10 @@ class Committer:
             self._fail(batch, LeaseLost(f"commit failed: {type(error).__name__}"))
             raise
 
-    @property
-    def idle(self) -> bool:
-        return not self._waiting and not self._wake.is_set()
+    def close(self) -> None:
+        """Nothing is committed any more, also if `run` never began."""
+        if self._failed is None:
+            self._fail([], LeaseLost("the shard was given up"))
 
     # --- inside ------------------------------------------------------------------------------------------------
 

@@ -7,20 +7,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-import orjson
 import structlog
 from msgspec.structs import replace
 
 from notifier.backends.base import Change
 from notifier.clock import Clock
 from notifier.errors import LeaseLost, Reason
-from notifier.instants import from_text
 from notifier.log import Repeats
 from notifier.metrics import Metrics
 from notifier.model import Delivery, Instant
 from notifier.routing import attempt
 from notifier.routing.gate import DEFERRED, Drop, Go, Hold, Verdict, decide
 from notifier.routing.rules import Rule
+from notifier.service import telling
 from notifier.service.agenda import Agenda
 from notifier.service.endpoints import Endpoint, Endpoints
 from notifier.service.lanes import Lane, Lanes
@@ -53,18 +52,21 @@ class Deliverer:
         self._metrics = metrics
         self._draw = draw
         self._repeats = Repeats()
+        self._closed = False
         self._agendas: dict[str, Agenda[Lane]] = {}
         self._lanes: dict[Shard, Lanes] = {}
         self._parked: defaultdict[Shard, list[Lane]] = defaultdict(list)
-        self._at_work: defaultdict[Shard, set[asyncio.Task[None]]] = defaultdict(set)
 
     # --- what is due -------------------------------------------------------------------------------------------
 
     def attach(self, shard: "Shard", deliveries: Iterable[Delivery]) -> None:
-        """Open deliveries of a restored shard."""
-        self._lanes[shard] = Lanes()
-        for delivery in sorted(deliveries, key=lambda each: (each.created_at, each.event.sequence)):
-            self.add(shard, delivery)
+        """Open deliveries of a restored shard, in the order of their lanes."""
+        lanes = self._lanes[shard] = Lanes()
+        for delivery in deliveries:
+            here = self._placed(delivery)
+            lanes.of(shard, here).add(here)
+        for lane in lanes:
+            self._push(lane)
 
     def detach(self, shard: "Shard") -> None:
         """Sends under way end as they may; their outcomes are carried to the next lease."""
@@ -72,90 +74,124 @@ class Deliverer:
         self._parked.pop(shard, None)
 
     def add(self, shard: "Shard", delivery: Delivery) -> None:
-        lanes = self._lanes.get(shard)
-        if lanes is None:
-            return
-        lane = lanes.add(shard, delivery)
-        if not lane.busy and lane.head.id == delivery.id:
-            self._push(lane, delivery.due)
+        """A new one, durable already."""
+        if lanes := self._lanes.get(shard):
+            lane = lanes.of(shard, delivery)
+            lane.add(delivery)
+            if len(lane.queue) == 1:
+                self._push(lane)
 
-    def reconsider(self, shard: "Shard", key: str) -> None:
-        """The order was removed: what the rules had put off is dropped now."""
-        lanes = self._lanes.get(shard)
-        for lane in lanes.of_order(key) if lanes else ():
-            if not lane.busy and lane.head.held in DEFERRED:
-                self._push(lane, self._clock.now())
+    def add_again(self, shard: "Shard", delivery: Delivery) -> None:
+        """One that was finished: an operator wants it to be sent."""
+        if lanes := self._lanes.get(shard):
+            delivery = self._placed(delivery)
+            lane = lanes.of(shard, delivery)
+            lane.add_again(delivery)
+            if not lane.busy and lane.head is delivery:
+                self._push(lane)
+
+    def withdraw(self, shard: "Shard", key: str, now: Instant) -> None:
+        """The order was removed: what the rules had put off is dropped."""
+        if lanes := self._lanes.get(shard):
+            for lane in lanes.of_order(key):
+                lane.removed_at = now
+                if not lane.busy:
+                    self._push(lane)
 
     def wake(self, endpoint: Endpoint) -> None:
-        """A fact about it has come: its lanes are looked at again."""
-        now = self._clock.now()
+        """Something has changed about it: its lanes are looked at again."""
         for lanes in self._lanes.values():
-            for lane in lanes:
-                if lane.queue and not lane.busy and lane.head.endpoint == endpoint.name:
-                    due = lane.head.due or now
-                    self._push(lane, max(due, endpoint.held_until or 0) if not endpoint.disabled else now)
+            for lane in lanes.at(endpoint.name):
+                if not lane.busy:
+                    self._push(lane, again=True)
 
-    def pause(self, shard: "Shard", blocked: bool) -> None:
-        """While nothing can be committed nothing is sent."""
-        if not blocked:
-            for lane in self._parked.pop(shard, []):
-                if lane.queue:
-                    self._push(lane, lane.head.due)
+    def resume(self, shard: "Shard") -> None:
+        """Commits are possible again: what was put off meanwhile is due."""
+        for lane in self._parked.pop(shard, []):
+            if lane.queue and not lane.busy:
+                self._push(lane)
 
     def pending(self) -> Iterable[Delivery]:
         return (delivery for lanes in self._lanes.values() for lane in lanes for delivery in lane.queue)
 
     async def close(self, within: float) -> None:
-        await asyncio.gather(*(agenda.close(within) for agenda in self._agendas.values()))
+        """No send begins any more."""
+        self._closed = True
+        await asyncio.gather(*(agenda.close(within) for agenda in tuple(self._agendas.values())))
 
-    def _push(self, lane: Lane, due: Instant | None) -> None:
-        name = lane.head.endpoint
-        agenda = self._agendas.get(name)
+    def _placed(self, delivery: Delivery) -> Delivery:
+        """With the endpoint that its sink has now: the configuration may have changed since it was made."""
+        way = self._runtime().ways.get(delivery.sink)
+        name = f"{delivery.sink}:{way.sink.endpoint(delivery.to)}" if way else delivery.endpoint
+        return delivery if name == delivery.endpoint else replace(delivery, endpoint=name)
+
+    def _push(self, lane: Lane, again: bool = False) -> None:
+        """`again`: what waits for the endpoint's breaker or enabling is looked at now."""
+        if self._closed:
+            return
+        head, now = lane.head, self._clock.now()
+        endpoint = self._endpoints.get(head.endpoint)
+        due = head.due or now
+        if (endpoint.disabled and not head.retried) or (head.held in DEFERRED and lane.withdrawn(head)):
+            due = now  # to be dropped
+        elif again:
+            due = max(now if head.held == Reason.BREAKER_OPEN else due, endpoint.held_until or 0)
+        agenda = self._agendas.get(endpoint.name)
         if agenda is None:
-            sink = name.partition(":")[0]
-            agenda = self._agendas[name] = Agenda(f"send {sink}", self._work, SLOTS, self._clock)
-        agenda.push(lane, self._clock.now() if due is None else due)
+            agenda = self._agendas[endpoint.name] = Agenda(
+                f"send {endpoint.sink}", self._work, SLOTS, self._clock, lambda: self._rest(endpoint.name)
+            )
+        agenda.push(lane, due)
+
+    def _rest(self, endpoint: str) -> None:
+        self._agendas.pop(endpoint, None)
 
     async def _work(self, lane: Lane) -> None:
         """One delivery of a lane, and the lane's next due time."""
-        lanes = self._lanes.get(lane.shard)
+        shard = lane.shard
+        lanes = self._lanes.get(shard)
         if lanes is None or lane.busy or not lane.queue:
             return
-        if lane.shard.committer.blocked:
-            self._parked[lane.shard].append(lane)
+        if shard.committer.blocked:
+            self._parked[shard].append(lane)
+            return
+        delivery = lane.head
+        if not shard.carry.begin(delivery.id, lambda: self._push(lane)):
             return
         lane.busy = True
-        delivery = lane.head
         try:
-            known = await self.deliver(lane.shard, delivery)
+            known = await self.deliver(lane, delivery)
         except LeaseLost:
             return
         except Exception as error:
             # A fault of ours: kept, and tried again like a failed attempt, for it may be this delivery's alone.
             log.exception("delivery_broken", sink=delivery.sink, error=type(error).__name__)
-            known = replace(delivery, due=self._clock.now() + RECHECK)
+            known = replace(lane.head, due=self._clock.now() + RECHECK)
         finally:
             lane.busy = False
+            shard.carry.end(delivery.id)
         lane.put_back(known)
         if lane.queue:
-            self._push(lane, lane.head.due)
+            self._push(lane)
         else:
-            lanes.discard(delivery)
+            lanes.discard(known)
 
     # --- one delivery ------------------------------------------------------------------------------------------
 
-    async def deliver(self, shard: "Shard", delivery: Delivery) -> Delivery:
+    async def deliver(self, lane: Lane, delivery: Delivery) -> Delivery:
         """Decide, render, (commit `sending`), send, after, commit: the delivery as it is then."""
-        runtime = self._runtime()
-        way = runtime.ways.get(delivery.sink)
-        now = self._clock.now()
-        if way is None:
-            return replace(delivery, due=now + RECHECK, held=Reason.UNKNOWN_SINK)
-        endpoint = self._endpoints.get(delivery.endpoint)
+        shard, runtime, now = lane.shard, self._runtime(), self._clock.now()
+        sent = shard.carry.newer(delivery)
+        if sent is not delivery:
+            return await self._finish(shard, sent)  # under a former lease: only its outcome has to be recorded
         if delivery.state == "sending":
             # Sent before a crash perhaps: for this sink a repeat would be worse than a loss.
             return await self._finish(shard, attempt.finish(delivery, "dead", Reason.OUTCOME_UNKNOWN, now))
-        match await self._decide(shard, delivery, runtime.rule(delivery.rule), endpoint, now):
+        way = runtime.ways.get(delivery.sink)
+        if way is None:
+            return replace(delivery, due=now + RECHECK, held=Reason.UNKNOWN_SINK)
+        endpoint = self._endpoints.get(delivery.endpoint)
+        match await self._decide(lane, delivery, runtime.rule(delivery.rule), endpoint, now):
             case Hold() as held:
                 return await self._hold(shard, delivery, held)
             case Drop() as dropped:
@@ -164,8 +200,7 @@ class Deliverer:
                 pass
         message = Message(id=delivery.id, to=delivery.to, event=delivery.event)
         if way.sink.at_most_once:
-            delivery = replace(delivery, state="sending")
-            await shard.committer.commit(Change(key=delivery.key, deliveries=(delivery,)))
+            lane.queue[0] = delivery = await self._announce(shard, delivery)
         began = self._clock.now()
         outcome = await self._send(way, message, began)
         ended = self._clock.now()
@@ -174,23 +209,25 @@ class Deliverer:
         if shut and endpoint.breaker.closed:
             self.wake(endpoint)
         done = attempt.after(delivery, outcome, way.settings.retries, ended, began, self._draw())
-        self._note(delivery, outcome, done, ended - began)
+        telling.note(self._metrics, delivery, outcome, done, ended, began)
         return await self._finish(shard, done)
 
     async def _decide(
-        self, shard: "Shard", delivery: Delivery, rule: Rule | None, endpoint: Endpoint, now: Instant
+        self, lane: Lane, delivery: Delivery, rule: Rule | None, endpoint: Endpoint, now: Instant
     ) -> Verdict:
+        if endpoint.disabled and not delivery.retried:
+            return Drop("dead", Reason.ENDPOINT_DISABLED)  # also what is not due yet
         # Only some rules ask for the order's state; for the others it is not worth decoding.
         asks = rule is not None and (rule.delay or any(send.while_phases for send in rule.sends))
-        state = await shard.state(delivery.key) if asks or delivery.held in DEFERRED else None
+        state = await lane.shard.state(delivery.key) if asks or delivery.held in DEFERRED else None
         verdict = decide(
             delivery,
             rule,
             state,
             now,
-            disabled=endpoint.disabled,
             held_until=endpoint.held_until,
             held_reason=Reason.RETRY_AFTER,
+            removed_at=lane.withdrawn(delivery),
         )
         monotonic = self._clock.monotonic()
         if isinstance(verdict, Go) and not endpoint.breaker.allow(monotonic):
@@ -205,12 +242,24 @@ class Deliverer:
             await shard.committer.commit(Change(key=delivery.key, deliveries=(held,)))
         return held
 
+    async def _announce(self, shard: "Shard", delivery: Delivery) -> Delivery:
+        """`sending`, durable before the request: found so after a crash, nobody knows whether it was sent."""
+        sending = replace(delivery, state="sending")
+        try:
+            await shard.committer.commit(Change(key=delivery.key, deliveries=(sending,)))
+        except LeaseLost:
+            shard.carry.delivery(delivery)  # here it is known that it was not
+            raise
+        return sending
+
     async def _send(self, way: Way, message: Message, now: Instant) -> Outcome:
         try:
             return await way.sink.send(message, now)
         except Exception as error:
             if self._repeats.ok((way.name, type(error)), self._clock.monotonic()) is not None:
                 log.exception("send_broken", sink=way.name, error=type(error).__name__)
+            if way.sink.at_most_once:
+                return Outcome("dead", reason=Reason.OUTCOME_UNKNOWN, detail=type(error).__name__)
             return Outcome("again", reason=Reason.INTERNAL, detail=type(error).__name__)
 
     async def _finish(self, shard: "Shard", delivery: Delivery) -> Delivery:
@@ -220,33 +269,5 @@ class Deliverer:
             shard.carry.delivery(delivery)
             raise
         if not delivery.open and delivery.state != "delivered":
-            log.warning(
-                "delivery_given_up", id=delivery.id, sink=delivery.sink, state=delivery.state, reason=delivery.reason
-            )
-            self._metrics.deliveries.labels(delivery.sink, delivery.state, delivery.reason or "").inc()
+            telling.given_up(self._metrics, delivery)
         return delivery
-
-    def _note(self, before: Delivery, outcome: Outcome, after: Delivery, ms: int) -> None:
-        """One wide line for each attempt."""
-        log.info(
-            "delivery_attempted",
-            id=before.id,
-            sink=before.sink,
-            attempt=before.tries + 1,
-            outcome=outcome.kind,
-            status=outcome.status,
-            reason=outcome.reason,
-            ms=ms,
-            next=None if not after.open else after.due,
-        )
-        if outcome.kind in ("delivered", "again"):
-            self._metrics.deliveries.labels(before.sink, outcome.kind, outcome.reason or "").inc()
-        if outcome.kind == "delivered":
-            since = _earliest(before)
-            self._metrics.told.labels(before.sink).observe(max(0, self._clock.now() - since) / 1000)
-
-
-def _earliest(delivery: Delivery) -> Instant:
-    """When the event happened where that is known, else the earliest time at which it may have."""
-    data = orjson.loads(delivery.event.data)
-    return from_text(data["occurred"]["at"] or data["occurred"]["not_before"] or data["observed_at"])

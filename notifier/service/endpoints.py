@@ -1,11 +1,13 @@
 """What is known of each endpoint: breaker (this replica's own), Retry-After and 410 (durable, told to all replicas)."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from notifier.clock import Clock
+from notifier.errors import Unavailable
 from notifier.model import Fact, Instant
 from notifier.net.breaker import Breaker
 from notifier.sinks.base import Outcome
@@ -16,18 +18,20 @@ SUBJECT = "endpoint:"
 BREAKER_HOLD = 30.0  # seconds
 LONGEST_HOLD = 86_400_000  # ms: Retry-After is believed up to a day
 HOLD_TOLD_FROM = 1_000  # ms: a shorter one is over before another replica hears of it
+TELL_AGAIN = 1.0  # seconds between tries while the backend is unavailable
 
 
 class Endpoint:
-    """Where a sink sends to."""
+    """Where a sink sends to. `known_at` is the time of the newest fact about it."""
 
-    __slots__ = ("breaker", "disabled", "held_until", "name")
+    __slots__ = ("breaker", "disabled", "held_until", "known_at", "name")
 
     def __init__(self, name: str, breaker: Breaker) -> None:
         self.name = name
         self.breaker = breaker
         self.held_until: Instant | None = None
         self.disabled = False
+        self.known_at: Instant = 0
 
     @property
     def sink(self) -> str:
@@ -56,32 +60,36 @@ class Endpoints:
         if not fact.subject.startswith(SUBJECT):
             return None
         endpoint = self.get(fact.subject.removeprefix(SUBJECT))
+        if fact.at < endpoint.known_at:
+            return None
+        endpoint.known_at = fact.at
         endpoint.disabled = fact.disabled
         endpoint.held_until = fact.held_until
         return endpoint
 
     async def record(self, endpoint: Endpoint, outcome: Outcome, now: Instant, forced: bool) -> None:
-        """One attempt's outcome. `forced`: an operator's retry, whose success enables a disabled endpoint."""
+        """One attempt's outcome. `forced`: an operator's retry, whose success enables a disabled endpoint.
+
+        What all must know is durable on return; until the backend takes it, this waits.
+        """
         monotonic = self._clock.monotonic()
-        if outcome.kind == "delivered":
-            endpoint.breaker.success(monotonic)
-            if endpoint.disabled and forced:
-                log.info("endpoint_enabled", sink=endpoint.sink)
-                await self._say(endpoint, Fact(subject=SUBJECT + endpoint.name, at=now))
-        elif outcome.kind == "gone":
-            if not endpoint.disabled:
-                log.warning("endpoint_disabled", sink=endpoint.sink)
-                await self._say(endpoint, Fact(subject=SUBJECT + endpoint.name, disabled=True, at=now))
-        elif outcome.kind == "again":
+        if outcome.kind == "again":
             endpoint.breaker.failure(monotonic)
             if outcome.after:
                 until = now + min(round(outcome.after * 1000), LONGEST_HOLD)
                 endpoint.held_until = max(until, endpoint.held_until or 0)
                 if until - now >= HOLD_TOLD_FROM:
-                    fact = Fact(subject=SUBJECT + endpoint.name, held_until=endpoint.held_until, at=now)
-                    await self._say(endpoint, fact)
-        else:
-            endpoint.breaker.success(monotonic)  # it answered: the refusal is about this delivery
+                    await self._say(endpoint, now)
+            return
+        endpoint.breaker.success(monotonic)  # it answered: a refusal is about this delivery, 410 is told otherwise
+        if outcome.kind == "delivered" and endpoint.disabled and forced:
+            log.info("endpoint_enabled", sink=endpoint.sink)
+            endpoint.disabled, endpoint.held_until = False, None
+            await self._say(endpoint, now)
+        elif outcome.kind == "gone" and not endpoint.disabled:
+            log.warning("endpoint_disabled", sink=endpoint.sink)
+            endpoint.disabled, endpoint.held_until = True, None
+            await self._say(endpoint, now)
 
     def disabled_by_sink(self) -> dict[tuple[str, ...], float]:
         counts = Counter((endpoint.sink,) for endpoint in self._known.values() if endpoint.disabled)
@@ -92,7 +100,18 @@ class Endpoints:
         counts = Counter(("sink", endpoint.sink) for endpoint in self._known.values() if not endpoint.breaker.closed)
         return {labels: float(count) for labels, count in counts.items()}
 
-    async def _say(self, endpoint: Endpoint, fact: Fact) -> None:
-        await self._tell(fact)
-        endpoint.disabled = fact.disabled
-        endpoint.held_until = fact.held_until
+    async def _say(self, endpoint: Endpoint, now: Instant) -> None:
+        """In memory it counts at once; the newest fact counts everywhere, also if a clock was put back."""
+        endpoint.known_at = max(now, endpoint.known_at + 1)
+        fact = Fact(
+            subject=SUBJECT + endpoint.name,
+            disabled=endpoint.disabled,
+            held_until=endpoint.held_until,
+            at=endpoint.known_at,
+        )
+        while True:
+            try:
+                return await self._tell(fact)
+            except Unavailable as error:
+                log.warning("fact_put_off", sink=endpoint.sink, reason=str(error))
+                await asyncio.sleep(TELL_AGAIN)

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from notifier.clock import Clock
-from notifier.errors import BackendError
+from notifier.errors import Unavailable
 from notifier.model import Fact, Instant
 from notifier.service.runtime import Runtime
 
 log = structlog.get_logger()
 
 SUBJECT = "credential:"
+TELL_AGAIN = 1.0  # seconds between tries while the backend is unavailable
 
 
 class Holds:
@@ -24,16 +25,22 @@ class Holds:
         self._clock = clock
         self._told: asyncio.Queue[tuple[str, Instant]] = asyncio.Queue()
 
-    async def run(self) -> None:
-        """Tells each hold that a look has run into. For ever."""
+    def begin(self) -> None:
+        """From now on each hold that a look runs into is heard."""
         for name, source in self._runtime().sources.items():
             source.api.on_hold(lambda until, name=name: self._told.put_nowait((name, until)))  # type: ignore[misc]
+
+    async def run(self) -> None:
+        """Tells them. For ever."""
         while True:
             name, until = await self._told.get()
-            try:
-                await self._tell(Fact(subject=SUBJECT + name, held_until=until, at=self._clock.now()))
-            except BackendError as error:
-                log.warning("hold_not_told", source=name, reason=str(error))  # this replica keeps it all the same
+            while (now := self._clock.now()) < until:
+                try:
+                    await self._tell(Fact(subject=SUBJECT + name, held_until=until, at=now))
+                    break
+                except Unavailable as error:
+                    log.warning("hold_put_off", source=name, reason=str(error))  # this replica keeps it all the same
+                    await asyncio.sleep(TELL_AGAIN)
 
     def learn(self, fact: Fact) -> None:
         """A fact from the backend: also this process's own, from before a restart."""

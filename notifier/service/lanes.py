@@ -1,7 +1,8 @@
 """Lanes: sink × address × order, strictly in order; the next delivery goes after the former one is finished."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from notifier.model import Delivery, Instant
@@ -11,9 +12,12 @@ if TYPE_CHECKING:
 
 
 class Lane:
-    """The open deliveries of one sink, address and order. `due` is the agenda's; `busy` while its head is at work."""
+    """The open deliveries of one sink, address and order. `due` is the agenda's; `busy` while its head is at work.
 
-    __slots__ = ("busy", "due", "queue", "shard", "was_due")
+    What the rules put off before `removed_at` is dropped: then the order was removed.
+    """
+
+    __slots__ = ("busy", "due", "queue", "removed_at", "shard", "was_due")
 
     def __init__(self, shard: "Shard") -> None:
         self.shard = shard
@@ -21,16 +25,20 @@ class Lane:
         self.due: Instant | None = None
         self.was_due: Instant = 0
         self.busy = False
+        self.removed_at: Instant | None = None
 
     @property
     def head(self) -> Delivery:
         return self.queue[0]
 
     def add(self, delivery: Delivery) -> None:
-        """In its place by time of making and sequence; what is at work stays where it is."""
-        if any(known.id == delivery.id for known in self.queue):
-            return
-        insort(self.queue, delivery, lo=1 if self.busy else 0, key=_place)
+        """A new one. They come in their order, whatever a clock says meanwhile."""
+        self.queue.append(delivery)
+
+    def add_again(self, delivery: Delivery) -> None:
+        """One that was finished, and is to be sent after all: in its old place, but not before what is at work."""
+        if all(known.id != delivery.id for known in self.queue):
+            insort(self.queue, delivery, lo=1 if self.busy else 0, key=_place)
 
     def put_back(self, delivery: Delivery) -> None:
         """The head, after a step: replaced, or taken out when it is finished."""
@@ -39,28 +47,45 @@ class Lane:
         else:
             del self.queue[0]
 
+    def withdrawn(self, delivery: Delivery) -> Instant | None:
+        """When the order was removed, if this delivery is of before."""
+        at = self.removed_at
+        return at if at is not None and delivery.created_at <= at else None
+
 
 class Lanes:
     """The lanes of one shard."""
 
     def __init__(self) -> None:
         self._lanes: dict[tuple[str, str | None, str], Lane] = {}
+        # Sets that keep their order; by order and by endpoint.
+        self._of_order: defaultdict[str, dict[Lane, None]] = defaultdict(dict)
+        self._at: defaultdict[str, dict[Lane, None]] = defaultdict(dict)
 
-    def add(self, shard: "Shard", delivery: Delivery) -> Lane:
+    def of(self, shard: "Shard", delivery: Delivery) -> Lane:
         lane = self._lanes.get(delivery.lane)
         if lane is None:
             lane = self._lanes[delivery.lane] = Lane(shard)
-        lane.add(delivery)
+            self._of_order[delivery.key][lane] = None
+            self._at[delivery.endpoint][lane] = None
         return lane
 
     def discard(self, delivery: Delivery) -> None:
-        """Forgets a lane that has run empty."""
+        """Forgets the lane of a finished delivery if it has run empty."""
         lane = self._lanes.get(delivery.lane)
-        if lane is not None and not lane.queue:
-            del self._lanes[delivery.lane]
+        if lane is None or lane.queue:
+            return
+        del self._lanes[delivery.lane]
+        for index, name in (self._of_order, delivery.key), (self._at, delivery.endpoint):
+            del index[name][lane]
+            if not index[name]:
+                del index[name]
 
-    def of_order(self, key: str) -> list[Lane]:
-        return [lane for (_, _, order), lane in self._lanes.items() if order == key]
+    def of_order(self, key: str) -> Iterable[Lane]:
+        return tuple(self._of_order.get(key, ()))
+
+    def at(self, endpoint: str) -> Iterable[Lane]:
+        return tuple(self._at.get(endpoint, ()))
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import zlib
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from notifier import codec
 from notifier.cadence import Known
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from notifier.service.shard import Shard
 
 
+Gone: TypeAlias = Literal["", "dropped", "detached"]
+"""Removed or retired: an answer that arrives then no longer counts. Its shard's lease has ended: it does."""
+
+
 class Order:
     """What the poller must know of an order; `last_ok`, `failures` and `error` are newer than the packed state's.
 
-    `committing` is set while a change of it is on its way to the backend; `gone` once it was removed, retired, or its
-    shard detached: an answer that arrives then is dropped.
+    `committing` is set while a change of it is on its way to the backend.
     """
 
     __slots__ = (
@@ -39,7 +43,7 @@ class Order:
         self.began: Instant | None = None
         self.busy = False
         self.committing: asyncio.Future[None] | None = None
-        self.gone = False
+        self.gone: Gone = ""
         self.attended = attended
         self.remember(state, codec.peek_state(state))
 
@@ -59,6 +63,9 @@ class Order:
         self.starts = schedule.start if schedule else None
         self.ends = schedule.end if schedule else None
         self.calm = calm(cast("State", state))  # a Peek tells as much by the same names
+
+    def ids(self) -> Mapping[str, str]:
+        return codec.unpack_watch(self.watch).ids
 
     def known(self) -> Known:
         return Known(

@@ -3,30 +3,24 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import msgspec
 import structlog
 
-from notifier import codec
 from notifier.backends.base import Change
 from notifier.clock import Clock
-from notifier.envelope import seal
 from notifier.errors import LeaseLost, LookFailed, Reason
 from notifier.log import Repeats
 from notifier.metrics import Metrics
-from notifier.model import Instant, Look, State
+from notifier.model import Instant, Look
 from notifier.net.fetch import Request
-from notifier.routing.route import route
 from notifier.service.agenda import Agenda
+from notifier.service.looks import Followed, follow
 from notifier.service.notable import NotableLook, NotableLooks
 from notifier.service.orders import Order
 from notifier.service.runtime import OrderSource, Runtime
 from notifier.service.tally import Tallies
-from notifier.tracking.advance import Step, advance
-
-if TYPE_CHECKING:
-    pass
+from notifier.tracking.advance import Step
 
 log = structlog.get_logger()
 
@@ -64,11 +58,10 @@ class Poller:
             self._agenda(order.source).push(order, source.cadence.first(order.known(), now, False))
 
     def resume(self, orders: Iterable[Order]) -> None:
-        """Looks that were put off while nothing could be committed."""
-        now = self._clock.now()
+        """Looks that were put off while nothing could be committed: what has been due longest goes first."""
         for order in orders:
             if not order.gone:
-                self._agenda(order.source).push(order, now)
+                self._agenda(order.source).push(order, order.was_due)
 
     def share(self, part: float) -> None:
         """This replica's part of every budget."""
@@ -87,7 +80,7 @@ class Poller:
     def _agenda(self, name: str) -> Agenda[Order]:
         agenda = self._agendas.get(name)
         if agenda is None:
-            slots = self._runtime().sources[name].settings.budget.concurrency
+            slots = self._runtime().sources[name].api.budget.slots
             agenda = self._agendas[name] = Agenda(f"poll {name}", self.look, slots, self._clock)
         return agenda
 
@@ -108,7 +101,7 @@ class Poller:
             try:
                 body = await source.api.get(order.target or self._aim(order, source))
                 digest = hashlib.blake2b(body, digest_size=16, key=source.adapter.salt).digest()
-                if digest == order.digest and order.calm and not order.failures:
+                if digest == order.digest and order.calm and not order.failures and order.committing is None:
                     order.last_ok = order.began = began
                     tally = self._tallies.of(order.source)
                     tally.unchanged += 1
@@ -118,36 +111,65 @@ class Poller:
                     return
                 look = Look(
                     began=began,
-                    ended=self._clock.now(),
+                    ended=max(began, self._clock.now()),
                     snapshot=source.adapter.read(body),
                     digest=digest,
                     attended=order.attended,
                 )
-                after = None
             except LookFailed as failure:
-                look, after = self._failed(order, failure, began)
+                look = self._failed(order, failure, began)
             except Exception as error:
-                look, after = self._broken(order, error, began)
-            await self.settle(order, source, look, after)
+                look = self._broken(order, error, began)
+            await self.settle(order, source, look)
         finally:
             order.busy = False
 
-    async def settle(self, order: Order, source: OrderSource, look: Look, after: float | None = None) -> None:
-        """From the answer on: also for an answer whose commit was lost with its lease."""
+    async def settle(self, order: Order, source: OrderSource, look: Look) -> None:
+        """From the answer on; then the order is due again."""
+        if order.committing is not None:
+            await asyncio.wait([order.committing])  # what was told meanwhile of its silence
+        if order.gone == "detached":
+            order.shard.carry.look(order.key, look)  # seen is seen: it is for the next lease
         if order.gone:
-            return  # removed or handed over since the look began: its answer no longer counts
-        try:
-            step, change = self._step(order, source, look, after)
-        except LookFailed as failure:
-            look, after = self._failed(order, failure, look.began)
-            step, change = self._step(order, source, look, after)
-        except Exception as error:
-            look, after = self._broken(order, error, look.began)
-            step, change = self._step(order, source, look, after)
-        if change is None:
-            order.shard.renew(order, codec.pack_state(step.state), step.state)
-        elif not await self._commit(order, look, step.state, change):
             return
+        try:
+            if not await self._apply(order, source, look):
+                return
+        except Exception as error:
+            # Not even a failed look could be followed, so nothing is known to have changed: it is looked at again.
+            self._broken(order, error, look.began)
+            order.failures, order.error = order.failures + 1, Reason.INTERNAL
+        order.began = look.began
+        if not order.gone:
+            self._again(order, source)
+
+    async def replay(self, order: Order, look: Look) -> None:
+        """An answer that came too late for a former lease: what was seen must not become inferred."""
+        if source := self._runtime().sources.get(order.source):
+            await self.settle(order, source, look)
+
+    async def silent(self, order: Order, source: OrderSource, now: Instant) -> None:
+        """There was no good look for so long that it must be told, and none has ended to tell it with."""
+        look = Look(
+            began=now,
+            ended=now,
+            reason=order.error or Reason.TIMEOUT,
+            detail="no look has come to its end",
+            attended=order.attended,
+            not_before=order.not_before,
+        )
+        try:
+            await self._apply(order, source, look)
+        except Exception as error:
+            self._broken(order, error, now)  # its next look will tell
+
+    async def _apply(self, order: Order, source: OrderSource, look: Look) -> bool:
+        """False: lost with its lease; the look is kept."""
+        look, (step, packed, change) = self._follow(order, source, look)
+        if change is None:
+            order.shard.renew(order, packed, step.state)
+        elif not await self._commit(order, look, step, change):
+            return False
         outcome = step.verdict if look.reason is None else str(look.reason)
         if change is not None or step.verdict != "accepted":
             self._notable.add(order.key, NotableLook(look.began, look.ended, outcome, look.detail))
@@ -155,115 +177,81 @@ class Poller:
         if step.verdict == "accepted":
             self._tallies.of(source.name).last_good = look.began
         self._observe(source, step)
-        order.began = look.began
-        if not order.gone:
-            self._again(order, source)
+        return True
 
-    async def _commit(self, order: Order, look: Look, state: State, change: Change) -> bool:
-        """Durable first, then memory, then the deliverer. False: lost with its lease, the look is kept."""
+    def _follow(self, order: Order, source: OrderSource, look: Look) -> tuple[Look, Followed]:
+        """What cannot be followed or stored is that order's failed look, and nobody else's."""
+        try:
+            return look, follow(order, look, source, self._runtime())
+        except LookFailed as failure:
+            look = self._failed(order, failure, look.began)
+        except Exception as error:
+            look = self._broken(order, error, look.began)
+        return look, follow(order, look, source, self._runtime())
+
+    async def _commit(self, order: Order, look: Look, step: Step, change: Change) -> bool:
+        """Durable first, then memory, then the deliverer."""
         shard = order.shard
         done = order.committing = asyncio.get_running_loop().create_future()
         try:
             await shard.committer.commit(change)
             assert change.state is not None
-            shard.renew(order, change.state, state)
+            shard.renew(order, change.state, step.state)
             shard.hand_over(change.deliveries)
         except LeaseLost:
             shard.carry.look(order.key, look)
             return False
+        except asyncio.CancelledError:
+            shard.carry.look(order.key, look)
+            raise
         finally:
             order.committing = None
             done.set_result(None)
         return True
 
-    async def replay(self, order: Order, look: Look) -> None:
-        """An answer whose commit was lost with a former lease: what was seen must not become inferred."""
-        if source := self._runtime().sources.get(order.source):
-            await self.settle(order, source, look)
-
-    def _step(self, order: Order, source: OrderSource, look: Look, after: float | None) -> tuple[Step, Change | None]:
-        """The pure part of a look. The change is None when there is nothing to make durable."""
-        runtime = self._runtime()
-        was = msgspec.structs.replace(codec.unpack_state(order.state), last_ok=order.last_ok)
-        step = advance(was, look, source.adapter.lifecycle, source.tracking)
-        watch = codec.unpack_watch(order.watch)
-        sealed = [(event, seal(event, watch, runtime.personal_data)) for event in step.events]
-        routed = route(sealed, runtime.rules, watch, step.state, runtime.channels, look.ended)
-        failed = look.reason is not None
-        state = msgspec.structs.replace(
-            step.state,
-            told=routed.told,
-            failures=order.failures + 1 if failed else 0,
-            failing_since=(was.failing_since or look.began) if failed else None,
-            last_error=look.reason,
-            not_before=look.ended + round(after * 1000) if after else None,
-        )
-        step = step._replace(state=state)
-        if not sealed and _insignificant(was, state):
-            return step, None
-        change = Change(
-            key=order.key,
-            state=codec.pack_state(state),
-            events=tuple(cloud for _, cloud in sealed),
-            deliveries=routed.deliveries,
-        )
-        return step, change
-
     def _again(self, order: Order, source: OrderSource) -> None:
-        now = self._clock.now()
-        due = source.cadence.next(order.known(), now)
+        due = source.cadence.next(order.known(), self._clock.now())
         if due is None:
             how: Literal["terminal", "given_up"] = "given_up" if order.terminal_since is None else "terminal"
             order.shard.retire(order, how)
         else:
-            self._agendas[source.name].push(order, due)
+            self._agenda(source.name).push(order, due)
 
     def _aim(self, order: Order, source: OrderSource) -> Request:
-        target = source.adapter.request(codec.unpack_watch(order.watch).ids)
+        target = source.adapter.request(order.ids())
         if len(order.shard.orders) <= KEEP_TARGETS:
             order.target = target
         return target
 
     # --- what went wrong, and what is counted ------------------------------------------------------------------
 
-    def _failed(self, order: Order, failure: LookFailed, began: Instant) -> tuple[Look, float | None]:
+    def _failed(self, order: Order, failure: LookFailed, began: Instant) -> Look:
         if (times := self._repeats.ok((order.source, failure.reason), self._clock.monotonic())) is not None:
             log.warning("look_failed", source=order.source, reason=failure.reason, detail=failure.detail, times=times)
-        look = Look(
-            began=began,
-            ended=self._clock.now(),
-            reason=failure.reason,
-            detail=failure.detail,
-            attended=order.attended,
-        )
-        return look, failure.after
-
-    def _broken(self, order: Order, error: Exception, began: Instant) -> tuple[Look, float | None]:
-        """A fault of ours is that order's failed look, and nobody else's."""
-        if self._repeats.ok((order.source, type(error)), self._clock.monotonic()) is not None:
-            log.exception("look_broken", source=order.source, error=type(error).__name__)
-        failure = LookFailed(Reason.INTERNAL, type(error).__name__)
+        ended = max(began, self._clock.now())
         return Look(
             began=began,
-            ended=self._clock.now(),
+            ended=ended,
             reason=failure.reason,
             detail=failure.detail,
             attended=order.attended,
-        ), None
+            not_before=ended + round(failure.after * 1000) if failure.after else None,
+        )
+
+    def _broken(self, order: Order, error: Exception, began: Instant) -> Look:
+        """A fault of ours is that order's failed look, and nobody else's."""
+        if self._repeats.ok((order.source, type(error)), self._clock.monotonic()) is not None:
+            log.error("look_broken", source=order.source, error=type(error).__name__, exc_info=error)
+        return Look(
+            began=began,
+            ended=max(began, self._clock.now()),
+            reason=Reason.INTERNAL,
+            detail=type(error).__name__,
+            attended=order.attended,
+        )
 
     def _observe(self, source: OrderSource, step: Step) -> None:
         for event in step.events:
             since = event.at if event.at is not None else event.not_before
             if since is not None and not (event.late or event.inferred):
                 self._metrics.detection.labels(source.name).observe(max(0, event.observed_at - since) / 1000)
-
-
-def _insignificant(was: State, state: State) -> bool:
-    """Equal in all that must survive a restart: begin and end of a run of failures count, its length does not."""
-    return was == msgspec.structs.replace(
-        state,
-        last_ok=was.last_ok,
-        digest=was.digest,
-        failures=was.failures if was.failures and state.failures else state.failures,
-        misses=was.misses if was.misses and state.misses else state.misses,
-    )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 
 import structlog
 
@@ -13,6 +14,7 @@ from notifier.service.carry import Carry
 from notifier.service.deliverer import Deliverer
 from notifier.service.notable import NotableLooks
 from notifier.service.poller import Poller
+from notifier.service.runtime import Runtime
 from notifier.service.shard import Shard
 
 log = structlog.get_logger()
@@ -31,14 +33,17 @@ class Supervisor:
         backend: Backend,
         poller: Poller,
         deliverer: Deliverer,
+        runtime: Callable[[], Runtime],
         clock: Clock,
         metrics: Metrics,
         notable: NotableLooks,
         retention: int,
     ) -> None:
+        """`retention` in ms."""
         self._backend = backend
         self._poller = poller
         self._deliverer = deliverer
+        self._runtime = runtime
         self._clock = clock
         self._metrics = metrics
         self._notable = notable
@@ -59,6 +64,7 @@ class Supervisor:
             self._poller,
             self._deliverer,
             self._carries[lease.shard],
+            self._runtime,
             self._clock,
             self._metrics,
             self._notable,
