@@ -99,7 +99,7 @@ class Service:
 
 async def bare(session: aiohttp.ClientSession, port: int) -> Round:
     """Workers that fetch and read, and do nothing with what they read."""
-    urls = [f"http://127.0.0.1:{port}/integration/2.0/orders/info?order_id=order-{n}" for n in range(ORDERS)]
+    urls = [f"http://127.0.0.1:{port}/integration/2.0/orders/info?order_id=bare-{n}" for n in range(ORDERS)]
     headers = {"Authorization": "Bearer bench", "Accept": "application/json"}
     end = asyncio.get_running_loop().time() + ROUND
     polls = 0
