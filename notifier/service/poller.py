@@ -124,17 +124,18 @@ class Poller:
         finally:
             order.busy = False
 
-    async def settle(self, order: Order, source: OrderSource, look: Look) -> None:
-        """From the answer on; then the order is due again."""
+    async def settle(self, order: Order, source: OrderSource, look: Look) -> bool:
+        """From the answer on; then the order is due again. False: lost with its lease; the look is kept."""
         if order.committing is not None:
             await asyncio.wait([order.committing])  # what was told meanwhile of its silence
         if order.gone == "detached":
             order.shard.carry.look(order.key, look)  # seen is seen: it is for the next lease
+            return False
         if order.gone:
-            return
+            return True
         try:
             if not await self._apply(order, source, look):
-                return
+                return False
         except Exception as error:
             # Not even a failed look could be followed, so nothing is known to have changed: it is looked at again.
             self._broken(order, error, look.began)
@@ -142,11 +143,12 @@ class Poller:
         order.began = look.began
         if not order.gone:
             self._again(order, source)
+        return True
 
-    async def replay(self, order: Order, look: Look) -> None:
-        """An answer that came too late for a former lease: what was seen must not become inferred."""
-        if source := self._runtime().sources.get(order.source):
-            await self.settle(order, source, look)
+    async def replay(self, order: Order, look: Look) -> bool:
+        """An answer that came too late for a former lease: what was seen must not become inferred. See `settle`."""
+        source = self._runtime().sources.get(order.source)
+        return source is None or await self.settle(order, source, look)
 
     async def silent(self, order: Order, source: OrderSource, now: Instant) -> None:
         """There was no good look for so long that it must be told, and none has ended to tell it with."""

@@ -100,9 +100,9 @@ class Shard:
         self._deliverer.attach(self, deliveries)
         for key, look in self.carry.looks(now):
             order = self.orders.get(key)
-            if order is not None and (order.last_ok is None or look.began > order.last_ok):
-                await self._poller.replay(order, look)
-            self.carry.applied(key, look)
+            durable = order is None or (order.last_ok is not None and look.began <= order.last_ok)
+            if order is None or durable or await self._poller.replay(order, look):
+                self.carry.applied(key, look)
         self._poller.attach([order for order in self.orders.values() if order.due is None and not order.busy], now)
         if len(self.orders) >= SETTLED:
             # A full collection would stop the loop for tenths of a second; these records live on for long.
