@@ -144,7 +144,9 @@ def key_of(event: CloudEvent) -> str:
 
 def config(folder: Path, rules: str = EVERYTHING, source: str = "", sink: str = "") -> Any:
     file = folder / "notifier.yaml"
-    file.write_text(CONFIG.replace("SOURCE", source).replace("SINK", sink).replace("RULES", rules))
+    named = {line.split(":")[0] for line in source.splitlines()}
+    kept = [line for line in CONFIG.splitlines() if line.split(":")[0] not in named]
+    file.write_text("\n".join(kept).replace("SOURCE", source).replace("SINK", sink).replace("RULES", rules))
     return load(file)
 
 
@@ -163,7 +165,7 @@ async def program(
     clock: VirtualClock | None = None,
     stop: float = 5,
 ) -> AsyncIterator[Program]:
-    """Started, with its shards restored; stopped at the end. `source` and `sink`: more lines, more keys."""
+    """Started, with its shards restored; stopped at the end. `source`: lines that replace its own; `sink`: more keys."""
     clock = clock or VirtualClock()
     backend = backend or MemoryBackend(shards=shards, clock=clock, storage=storage)
     api = api or Api()
