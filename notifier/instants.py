@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from notifier.model import Instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLAIN_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the same moment; its text needs no zone cut off)
 
 
 def to_text(at: Instant) -> str:
     """1795258800000 -> '2026-11-21T11:00:00.000Z'."""
-    moment = _EPOCH + timedelta(milliseconds=at)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return (_PLAIN_EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds") + "Z"
 
 
 def optional_text(at: Instant | None) -> str | None:
