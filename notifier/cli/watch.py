@@ -41,7 +41,7 @@ def pairs(*names: str, help: str) -> Callable[[options.Command], options.Command
 @click.argument("order_id")
 @pairs("--id", "ids", help="Another id that the source's API wants, such as client_id.")
 @click.option("--email", multiple=True, help="Whom to tell; again for another recipient.")
-@click.option("--phone", multiple=True, help="As +79120995513; again for another recipient.")
+@click.option("--phone", multiple=True, help="As +12025550123; again for another recipient.")
 @click.option("--webhook", multiple=True, help="An address to call; again for another recipient.")
 @click.option("--locale", help="The language of messages. [en]")
 @click.option("--timezone", help="IANA name. [the source's]")

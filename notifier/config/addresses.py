@@ -39,7 +39,7 @@ def phone(text: str) -> str:
     """'+7 (912) 099-55-13' -> '+79120995513'."""
     number = text.translate(_PHONE_FILL)
     if _PHONE.fullmatch(number) is None:
-        raise ValueError("is not a phone number: write it as +79120995513, with the country's code, without extensions")
+        raise ValueError("is not a phone number: write it as +12025550123, with the country's code, without extensions")
     return number
 
 

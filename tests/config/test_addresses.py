@@ -169,3 +169,10 @@ def test_other_time_zones_are_refused(text: str) -> None:
 def test_control_characters_are_named(character: str) -> None:
     with pytest.raises(ValueError, match=f"U\\+{ord(character):04X}"):
         addresses.clean(f"a{character}b")
+
+
+def test_a_refused_phone_is_not_shown_not_even_by_chance() -> None:
+    """The API document's own example is what people try first: the advice must not repeat it."""
+    with pytest.raises(ValueError, match="without extensions") as refused:
+        addresses.phone("+79120995513,,95576")
+    assert "9120995513" not in str(refused.value)

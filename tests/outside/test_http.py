@@ -167,6 +167,8 @@ async def test_wrong_input_is_told_and_harms_nothing(api: OrderApi, programs: St
         document = problem(answer, 400 if name == "surrogate" and answer.status == 400 else 422)
         if answer.status == 422:
             assert document["errors"], name
+            assert "9120995513" not in answer.body.decode()
+            assert "a@example.org" not in answer.body.decode()
             for error in document["errors"]:
                 assert set(error) >= {"path", "message"}
                 assert error["message"]
@@ -216,6 +218,8 @@ async def test_wrong_input_is_told_and_harms_nothing(api: OrderApi, programs: St
     assert (await program.get("/v1/watches")).json == {"items": [], "next": None}
     assert api.asked == []
     assert "Traceback" not in program.stderr.read_text()
+    for private in ("9120995513", "a@example.org"):
+        assert private not in program.stderr.read_text()
     await program.watch("trips", "fine")
     await api.seen("fine", 1)
 
