@@ -24,6 +24,9 @@ class Due(Protocol):
     due: Instant | None
     was_due: Instant  # of the entry that was taken
 
+    def put_back(self, by: int, /) -> None:
+        """The wall clock was put back by so many ms, and what is known of times to come goes with it."""
+
 
 ItemT = TypeVar("ItemT", bound=Due)
 
@@ -162,6 +165,7 @@ class Agenda(Generic[ItemT]):
         for due, count, item in self._heap:
             if item.due == due:
                 item.due = due - back
+                item.put_back(back)
                 heap.append((due - back, count, item))
         heapq.heapify(heap)
         self._heap = heap

@@ -102,8 +102,9 @@ class Deliverer:
         """Something has changed about it: its lanes are looked at again."""
         for lanes in self._lanes.values():
             for lane in lanes.at(endpoint.name):
+                lane.held_until = 0
                 if not lane.busy:
-                    self._push(lane, again=True)
+                    self._push(lane)
 
     def resume(self, shard: "Shard") -> None:
         """Commits are possible again: what was put off meanwhile is due."""
@@ -125,17 +126,17 @@ class Deliverer:
         name = f"{delivery.sink}:{way.sink.endpoint(delivery.to)}" if way else delivery.endpoint
         return delivery if name == delivery.endpoint else replace(delivery, endpoint=name)
 
-    def _push(self, lane: Lane, again: bool = False) -> None:
-        """`again`: what waits for the endpoint's breaker or enabling is looked at now."""
+    def _push(self, lane: Lane) -> None:
+        """At the due time of its head, later if the endpoint is held, at once if the head is only to be dropped."""
         if self._closed:
             return
         head, now = lane.head, self._clock.now()
         endpoint = self._endpoints.get(head.endpoint)
-        due = head.due or now
         if (endpoint.disabled and not head.retried) or (head.held in DEFERRED and lane.withdrawn(head)):
-            due = now  # to be dropped
-        elif again:
-            due = max(now if head.held == Reason.BREAKER_OPEN else due, endpoint.held_until or 0)
+            due = now
+        else:
+            due = max(head.due or now, lane.held_until, endpoint.held_until or 0)
+            due = due if head.expires is None else min(due, head.expires)
         agenda = self._agendas.get(endpoint.name)
         if agenda is None:
             agenda = self._agendas[endpoint.name] = Agenda(
@@ -158,7 +159,7 @@ class Deliverer:
         delivery = lane.head
         if not shard.carry.begin(delivery.id, lambda: self._push(lane)):
             return
-        lane.busy = True
+        lane.busy, lane.held_until = True, 0
         try:
             known = await self.deliver(lane, delivery)
         except LeaseLost:
@@ -166,11 +167,11 @@ class Deliverer:
         except Exception as error:
             # A fault of ours: kept, and tried again like a failed attempt, for it may be this delivery's alone.
             log.exception("delivery_broken", sink=delivery.sink, error=type(error).__name__)
-            known = replace(lane.head, due=self._clock.now() + RECHECK)
+            known, lane.held_until = lane.head, self._clock.now() + RECHECK
         finally:
             lane.busy = False
             shard.carry.end(delivery.id)
-        lane.put_back(known)
+        lane.step(known)
         if lane.queue:
             self._push(lane)
         else:
@@ -189,11 +190,11 @@ class Deliverer:
             return await self._finish(shard, attempt.finish(delivery, "dead", Reason.OUTCOME_UNKNOWN, now))
         way = runtime.ways.get(delivery.sink)
         if way is None:
-            return replace(delivery, due=now + RECHECK, held=Reason.UNKNOWN_SINK)
+            return await self._hold(lane, delivery, Hold(now + RECHECK, Reason.UNKNOWN_SINK))
         endpoint = self._endpoints.get(delivery.endpoint)
         match await self._decide(lane, delivery, runtime.rule(delivery.rule), endpoint, now):
             case Hold() as held:
-                return await self._hold(shard, delivery, held)
+                return await self._hold(lane, delivery, held)
             case Drop() as dropped:
                 return await self._finish(shard, attempt.drop(delivery, dropped, now))
             case Go():
@@ -231,15 +232,17 @@ class Deliverer:
         )
         monotonic = self._clock.monotonic()
         if isinstance(verdict, Go) and not endpoint.breaker.allow(monotonic):
-            until = now + max(1, math.ceil(endpoint.breaker.held(monotonic) * 1000))
-            return Hold(min(until, delivery.expires) if delivery.expires else until, Reason.BREAKER_OPEN)
+            return Hold(now + max(1, math.ceil(endpoint.breaker.held(monotonic) * 1000)), Reason.BREAKER_OPEN)
         return verdict
 
-    async def _hold(self, shard: "Shard", delivery: Delivery, verdict: Hold) -> Delivery:
+    async def _hold(self, lane: Lane, delivery: Delivery, verdict: Hold) -> Delivery:
+        if verdict.reason not in DEFERRED:
+            lane.held_until = verdict.until  # not the delivery's own: it is due as soon as this is over
+            return delivery
         held = attempt.hold(delivery, verdict)
-        if verdict.reason in DEFERRED and held != delivery:
+        if held != delivery:
             # Put off by the rules: that it waits, until when and why, is shown and outlives this process.
-            await shard.committer.commit(Change(key=delivery.key, deliveries=(held,)))
+            await lane.shard.committer.commit(Change(key=delivery.key, deliveries=(held,)))
         return held
 
     async def _announce(self, shard: "Shard", delivery: Delivery) -> Delivery:

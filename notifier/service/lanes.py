@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from notifier.model import Delivery, Instant
 
 if TYPE_CHECKING:
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
 class Lane:
     """The open deliveries of one sink, address and order. `due` is the agenda's; `busy` while its head is at work.
 
-    What the rules put off before `removed_at` is dropped: then the order was removed.
+    Not looked at before `held_until`, for a reason that is not its head's own (a breaker, say). What the rules put off
+    before `removed_at` is dropped: then the order was removed.
     """
 
-    __slots__ = ("busy", "due", "queue", "removed_at", "shard", "was_due")
+    __slots__ = ("busy", "due", "held_until", "queue", "removed_at", "shard", "was_due")
 
     def __init__(self, shard: "Shard") -> None:
         self.shard = shard
@@ -25,6 +28,7 @@ class Lane:
         self.due: Instant | None = None
         self.was_due: Instant = 0
         self.busy = False
+        self.held_until: Instant = 0
         self.removed_at: Instant | None = None
 
     @property
@@ -40,12 +44,17 @@ class Lane:
         if all(known.id != delivery.id for known in self.queue):
             insort(self.queue, delivery, lo=1 if self.busy else 0, key=_place)
 
-    def put_back(self, delivery: Delivery) -> None:
-        """The head, after a step: replaced, or taken out when it is finished."""
+    def step(self, delivery: Delivery) -> None:
+        """The head as it is now: replaced, or taken out when it is finished."""
         if delivery.open:
             self.queue[0] = delivery
         else:
             del self.queue[0]
+
+    def put_back(self, by: int) -> None:
+        """See `agenda.Due`."""
+        self.held_until = max(0, self.held_until - by)
+        self.queue = [each if each.due is None else replace(each, due=each.due - by) for each in self.queue]
 
     def withdrawn(self, delivery: Delivery) -> Instant | None:
         """When the order was removed, if this delivery is of before."""

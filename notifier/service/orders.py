@@ -64,6 +64,13 @@ class Order:
         self.ends = schedule.end if schedule else None
         self.calm = calm(cast("State", state))  # a Peek tells as much by the same names
 
+    def put_back(self, by: int) -> None:
+        """See `agenda.Due`. The last good look is then still before the next one."""
+        self.attended -= by
+        self.began = None if self.began is None else self.began - by
+        self.last_ok = None if self.last_ok is None else self.last_ok - by
+        self.not_before = None if self.not_before is None else self.not_before - by
+
     def ids(self) -> Mapping[str, str]:
         return codec.unpack_watch(self.watch).ids
 

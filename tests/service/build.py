@@ -146,6 +146,8 @@ def config(folder: Path, rules: str = EVERYTHING, source: str = "", sink: str = 
     file = folder / "notifier.yaml"
     named = {line.split(":")[0] for line in source.splitlines()}
     kept = [line for line in CONFIG.splitlines() if line.split(":")[0] not in named]
+    if sink.startswith("  "):
+        kept = [sink if line.startswith("  hook") else line for line in kept]
     file.write_text("\n".join(kept).replace("SOURCE", source).replace("SINK", sink).replace("RULES", rules))
     return load(file)
 
@@ -165,13 +167,17 @@ async def program(
     clock: VirtualClock | None = None,
     stop: float = 5,
 ) -> AsyncIterator[Program]:
-    """Started, with its shards restored; stopped at the end. `source`: lines that replace its own; `sink`: more keys."""
+    """Started, with its shards restored; stopped at the end. `source`: lines that replace its own; `sink`: more keys, or another line in its place."""
     clock = clock or VirtualClock()
     backend = backend or MemoryBackend(shards=shards, clock=clock, storage=storage)
     api = api or Api()
     hook = hook or FakeSink()
     app = App(
-        config(folder, rules, source, sink), clock=clock, backend=backend, fetches={"shop": api.fetch}, sinks={"hook": hook}
+        config(folder, rules, source, sink),
+        clock=clock,
+        backend=backend,
+        fetches={"shop": api.fetch},
+        sinks={"hook": hook},
     )
     await app.start()
     await asyncio.sleep(0.05)

@@ -11,6 +11,10 @@ class Item:
         self.name = name
         self.due: int | None = None
         self.was_due = 0
+        self.moved = 0
+
+    def put_back(self, by: int) -> None:
+        self.moved += by
 
 
 def test_earliest_first_each_at_its_time_with_at_most_so_many_at_once() -> None:
@@ -139,3 +143,57 @@ def test_close_waits_so_long_and_no_longer() -> None:
 
     run(main)
     assert sorted(ended) == ["cancelled", "short"]
+
+
+def test_a_clock_put_back_takes_the_due_times_with_it_and_one_put_forward_brings_them_on() -> None:
+    done: list[tuple[str, float]] = []
+
+    async def main() -> None:
+        clock = VirtualClock()
+
+        async def work(item: Item) -> None:
+            done.append((item.name, asyncio.get_running_loop().time()))
+
+        agenda: Agenda[Item] = Agenda("test", work, 2, clock)
+        items = [Item("soon"), Item("later"), Item("much later")]
+        agenda.extend([(items[0], START + 10_000), (items[1], START + 20_000), (items[2], START + 3_000_000)])
+        await asyncio.sleep(1)
+        clock.skew -= 3_600_000
+        await asyncio.sleep(29)
+        assert [name for name, _ in done] == ["soon", "later"]
+        assert all(abs(at - due) < 0.1 for (_, at), due in zip(done, (10, 20), strict=True))
+        assert items[2].moved == 3_600_000
+        clock.skew += 2_990_000
+        await asyncio.sleep(1.1)
+        assert done[-1][0] == "much later"
+        await agenda.close()
+
+    run(main)
+
+
+def test_workers_end_with_the_last_entry_and_begin_again() -> None:
+    done: list[str] = []
+    rests = 0
+
+    async def main() -> None:
+        def rest() -> None:
+            nonlocal rests
+            rests += 1
+
+        async def work(item: Item) -> None:
+            await asyncio.sleep(0.1)
+            done.append(item.name)
+
+        agenda: Agenda[Item] = Agenda("test", work, 1, VirtualClock(), rest)
+        for name in "abc":
+            agenda.push(Item(name), START)
+            await asyncio.sleep(0.3)
+            assert len(asyncio.all_tasks()) == 1
+        agenda.push(Item("d"), START)
+        await asyncio.sleep(0.05)
+        agenda.push(Item("e"), START)
+        await asyncio.sleep(0.3)
+        await agenda.close()
+
+    run(main)
+    assert (done, rests) == (["a", "b", "c", "d", "e"], 4)

@@ -218,7 +218,9 @@ def test_what_was_due_is_still_sent_after_the_removal(tmp_path: Path) -> None:
 @pytest.mark.parametrize("expires", [False, True])
 def test_dead_and_expired_ones_are_sent_again_when_an_operator_wants_it(expires: bool, tmp_path: Path) -> None:
     async def main() -> None:
-        rules = "  - {name: all, when: {}, send: [{sink: hook, expires: 2m}]}" if expires else DELAYED.replace("10m", "1s")
+        rules = (
+            "  - {name: all, when: {}, send: [{sink: hook, expires: 2m}]}" if expires else DELAYED.replace("10m", "1s")
+        )
         async with program(tmp_path, rules=rules) as it:
             it.hook.answer = Outcome("again", "503") if expires else Outcome("dead", "400", Reason.REFUSED)
             await it.follow("1")
