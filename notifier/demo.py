@@ -8,9 +8,17 @@ from typing import Any, NamedTuple
 SPEED = 20.0  # the simulator's orders live this much faster, so that a minute shows a whole ride
 NEW_EVERY = 2.5  # seconds between new orders
 BEGIN_WITH = 25
+OLDEST = 30.0  # seconds for which an order to begin with has been under way at most
 
 PEOPLE = ("Anna", "Boris", "Chen", "Dina", "Emil", "Fatima", "Georgy", "Hanna")
-SOURCES = ("taxi", "taxi-old", "cars", "parcels", "kitchen")
+APIS: Mapping[str, str] = {
+    "taxi": "business_v2",
+    "taxi-old": "taxi_v1",
+    "cars": "progress",
+    "parcels": "track_trace",
+    "kitchen": "restaurant",
+}
+SOURCES = tuple(APIS)
 SECRET = "whsec_b3JkZXItbm90aWZpZXItZGVtby1zZWNyZXQtMDAx"
 
 CONFIG = """\

@@ -65,7 +65,7 @@ class Demo:
                 stack.push_async_callback(receiver.close)
             app, address = await self._start(stack, folder, simulator.url, port)
             with self._board.open(address, self._story, app.desk):
-                feeding = asyncio.create_task(self._feed(app))
+                feeding = asyncio.create_task(self._feed(app, simulator))
                 await self._watch(stopped, app.failed)
                 feeding.cancel()
                 await asyncio.wait([feeding])
@@ -89,9 +89,14 @@ class Demo:
         stack.push_async_callback(server.close)
         return app, f"http://{config.api.host}:{server.port}"
 
-    async def _feed(self, app: App) -> None:
+    async def _feed(self, app: App, simulator: Simulator) -> None:
         """Orders to begin with, then a new one every few seconds."""
         for number, body in enumerate(play.watches(self._people.url)):
+            if number < play.BEGIN_WITH:
+                # Those to begin with have been under way for a while, so that there is something to see at once.
+                age = random.uniform(0, play.OLDEST)
+                born = simulator.clock() - round(age * 1000)
+                simulator.begin(play.APIS[body["source"]], body["ids"]["order_id"], born)
             await app.desk.put(body)
             await asyncio.sleep(play.NEW_EVERY if number >= play.BEGIN_WITH else 0.05)
 
