@@ -1,13 +1,14 @@
 """What a front end may ask of the service: the one surface for HTTP, dashboard and demo."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from notifier.backends.base import Backend, View
+from notifier.backends.base import Backend, OrderQuery, View
 from notifier.clock import Clock
 from notifier.config.model import Config
 from notifier.config.watches import parse_watch
-from notifier.errors import Reason
+from notifier.errors import Conflict, Reason
 from notifier.metrics import Metrics
 from notifier.model import Command, Delivery, Instant, Watch
 from notifier.service.notable import NotableLook, NotableLooks
@@ -48,10 +49,26 @@ class Desk:
         return self._backend.view
 
     async def put(self, body: object) -> tuple[Watch, bool]:
-        """Begins or changes a watch. True: it is new. InputError: a wrong body; Unavailable: it cannot be kept now."""
+        """Begins or changes a watch. True: it is new.
+
+        InputError: a wrong body; Conflict: the order is kept under another account; Unavailable: not now.
+        """
         watch = parse_watch(body, self.config.sources, self.clock.now())
+        await self._check_account(body, watch)
         new = await self._backend.submit(Command(kind="put", key=watch.key, watch=watch, at=watch.updated_at))
         return watch, new
+
+    async def _check_account(self, body: object, watch: Watch) -> None:
+        """An account stays with its order: one that is named must be the kept one, whatever the source's is now."""
+        if not (isinstance(body, Mapping) and isinstance(body.get("ids"), Mapping) and len(body["ids"]) > 1):
+            return
+        page = await self.view.find(OrderQuery(key=watch.key))
+        for order in page.items:
+            if order.watch.ids != watch.ids:
+                raise Conflict(
+                    f"{watch.key} is followed with other ids than these, from when the source's account was another one: "
+                    "leave the account out to go on with it, or remove the watch and wait until its retention is over."
+                )
 
     async def remove(self, key: str) -> bool:
         """False: there is no such watch."""

@@ -1,4 +1,4 @@
-"""A whole program on virtual time: an order API that answers from a dict, sinks in memory, a backend that fails at will."""
+"""A whole program on virtual time: an order API out of a dict, a sink in memory, a backend that fails at will."""
 
 import asyncio
 import re
@@ -123,7 +123,7 @@ class Program:
         cursor = None
         while True:
             page = await self.backend.view.find(
-                DeliveryQuery(key=order and f"shop/{order}", state=state, limit=1000, cursor=cursor)  # type: ignore[arg-type]
+                DeliveryQuery(key=order and f"shop/{order}", state=state, limit=1000, cursor=cursor)
             )
             found += page.items
             if page.next is None:
@@ -167,7 +167,10 @@ async def program(
     clock: VirtualClock | None = None,
     stop: float = 5,
 ) -> AsyncIterator[Program]:
-    """Started, with its shards restored; stopped at the end. `source`: lines that replace its own; `sink`: more keys, or another line in its place."""
+    """Started, with its shards restored; stopped at the end.
+
+    `source`: lines that replace its own; `sink`: more keys, or another line in its place.
+    """
     clock = clock or VirtualClock()
     backend = backend or MemoryBackend(shards=shards, clock=clock, storage=storage)
     api = api or Api()

@@ -86,7 +86,7 @@ def test_the_next_of_a_lane_goes_after_the_outcome_of_the_last_is_durable(tmp_pa
             async def send(message: Message, now: Instant) -> Outcome:
                 outcome = await original(message, now)
                 if message.event.type == "status_changed":
-                    it.backend.fail(0, *["unavailable"] * 6)
+                    it.backend.faults[0].extend(["unavailable"] * 6)
                 return outcome
 
             it.hook.send = send  # type: ignore[method-assign]

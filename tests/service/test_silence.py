@@ -83,7 +83,7 @@ def test_an_answer_that_comes_while_it_is_told_follows_it(tmp_path: Path) -> Non
             order = shard.orders["shop/1"]
             while order.committing is None:
                 it.backend.faults[0].clear()
-                it.backend.fail(0, *["unavailable"] * 5)
+                it.backend.faults[0].extend(["unavailable"] * 5)
                 await asyncio.sleep(0.01)
             assert order.busy
             await asyncio.sleep(30)
