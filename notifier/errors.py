@@ -73,6 +73,10 @@ class InputError(ConfigError):
     """A body or record from outside whose content is wrong (HTTP 422)."""
 
 
+class Conflict(NotifierError):
+    """What is asked contradicts what is kept (HTTP 409); the text says what to do."""
+
+
 class LookFailed(NotifierError):
     """A look without a snapshot. `after`: not before this many seconds (Retry-After), for this order."""
 

@@ -60,7 +60,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Follow an order; again: replace its recipients and labels.",
         {201: m.WatchShape, 200: m.WatchShape},
         body=WatchBody,
-        errors=BODY,
+        errors=(*BODY, 409),
     ),
     Operation(
         "get",

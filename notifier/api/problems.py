@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from notifier.clock import Clock
-from notifier.errors import BackendError, InputError, Problem
+from notifier.errors import BackendError, Conflict, InputError, Problem
 from notifier.log import Repeats
 
 _log = structlog.get_logger()
@@ -64,6 +64,8 @@ def problems(clock: Clock) -> Middleware:
             return problem(error)
         except InputError as error:
             return problem(ApiError(422, "The content is wrong; see errors.", errors=error.problems))
+        except Conflict as error:
+            return problem(ApiError(409, str(error)))
         except web.HTTPException as error:
             return problem(_of_framework(error))
         except (web.RequestPayloadError, ConnectionError):

@@ -66,7 +66,7 @@ class Desk:
         for order in page.items:
             if order.watch.ids != watch.ids:
                 raise Conflict(
-                    f"{watch.key} is followed with other ids than these, from when the source's account was another one: "
+                    f"{watch.key} is followed with another account, from when the source's was another one: "
                     "leave the account out to go on with it, or remove the watch and wait until its retention is over."
                 )
 
