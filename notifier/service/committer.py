@@ -32,8 +32,19 @@ class Committer:
         self._on_blocked = on_blocked
         self._waiting: deque[tuple[Change, asyncio.Future[None]]] = deque()
         self._wake = asyncio.Event()
+        self._turns: list[asyncio.Future[None]] = []
+        self._writing = False
         self._failed: LeaseLost | None = None
         self.blocked: str | None = None
+
+    async def turn(self) -> None:
+        """Until no commit is under way. What would have to wait for the next one anyway is worked out then, one after
+        the other: that costs half as much as in between others' requests, and it goes together.
+        """
+        if self._writing and self._failed is None:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._turns.append(turn)
+            await turn
 
     async def commit(self, change: Change) -> None:
         """Durable on return. LeaseLost: the outcome is unknown, the shard's memory is void."""
@@ -52,11 +63,14 @@ class Committer:
                 await self._wake.wait()
                 while self._waiting:
                     batch = self._gather()
+                    self._writing = True
                     await self._write([change for change, _ in batch])
                     for _, done in batch:
                         if not done.done():
                             done.set_result(None)
                     batch = []
+                    self._next_turn()
+                    await asyncio.sleep(0)  # whose turn it is brings its change
                 self._wake.clear()
         except LeaseLost as lost:
             self._fail(batch, lost)
@@ -113,8 +127,16 @@ class Committer:
             log.error("commits_blocked", shard=self._lease.shard, reason=reason)
         self._on_blocked(reason is not None)
 
+    def _next_turn(self) -> None:
+        self._writing = False
+        turns, self._turns = self._turns, []
+        for turn in turns:
+            if not turn.done():
+                turn.set_result(None)
+
     def _fail(self, batch: list[tuple[Change, asyncio.Future[None]]], lost: LeaseLost) -> None:
         self._failed = lost
+        self._next_turn()
         for _, done in (*batch, *self._waiting):
             if not done.done():
                 done.set_exception(LeaseLost(str(lost)))

@@ -109,9 +109,11 @@ class Poller:
                     if not order.gone:
                         self._again(order, source)
                     return
+                ended = max(began, self._clock.now())
+                await order.shard.committer.turn()
                 look = Look(
                     began=began,
-                    ended=max(began, self._clock.now()),
+                    ended=ended,
                     snapshot=source.adapter.read(body),
                     digest=digest,
                     attended=order.attended,
