@@ -99,3 +99,9 @@ def test_a_silent_order_is_given_up_only_past_its_schedule_and_a_lost_one_after_
     assert rhythm().next(known(began=week + DAY, ends=week + DAY), week + DAY) is None
     assert rhythm().next(known(began=NOW, lost_since=NOW), NOW + DAY - 1) is not None
     assert rhythm().next(known(began=NOW, lost_since=NOW), NOW + DAY) is None
+
+
+def test_a_clock_that_was_put_back_delays_no_look_by_more_than_its_interval() -> None:
+    due = rhythm().next(known(began=NOW + 3_600_000), NOW)
+    assert due is not None
+    assert due <= NOW + 5_500

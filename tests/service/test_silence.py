@@ -82,12 +82,18 @@ def test_an_answer_that_comes_while_it_is_told_follows_it(tmp_path: Path) -> Non
             (shard,) = it.app.supervisor.shards.values()
             order = shard.orders["shop/1"]
             while order.committing is None:
-                it.backend.faults[0].clear()
-                it.backend.faults[0].extend(["unavailable"] * 5)
+                it.backend.faults[0].append("unavailable")
                 await asyncio.sleep(0.01)
             assert order.busy
-            await asyncio.sleep(30)
+            while it.api.under_way["1"]:  # the commit goes on until the answer is there
+                it.backend.faults[0].append("unavailable")
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)
+            assert order.committing is not None
+            it.backend.faults[0].clear()
+            await asyncio.sleep(20)
             assert await it.types("1") == ["tracked", "stalled", "status_changed", "phase_changed"]
+            assert it.sent("1") == await it.types("1")
 
     run(main)
 
