@@ -133,7 +133,7 @@ class Deliverer:
         head, now = lane.head, self._clock.now()
         endpoint = self._endpoints.get(head.endpoint)
         if (endpoint.disabled and not head.retried) or (head.held in DEFERRED and lane.withdrawn(head)):
-            due = now
+            due = max(now, lane.held_until)  # what cannot even be dropped now must not be tried without end
         else:
             due = max(head.due or now, lane.held_until, endpoint.held_until or 0)
             due = due if head.expires is None else min(due, head.expires)

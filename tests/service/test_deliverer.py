@@ -9,13 +9,13 @@ import pytest
 
 from notifier.errors import Reason
 from notifier.instants import from_text
-from notifier.model import Instant
+from notifier.model import Fact, Instant
 from notifier.service.deliverer import SLOTS
 from notifier.sinks.base import Message, Outcome
 from notifier.testing.backend import MemoryBackend, Storage
 from notifier.testing.sink import FakeSink
 from notifier.testing.virtual import VirtualClock, run
-from tests.service.build import TO_RECIPIENTS, Api, key_of, program
+from tests.service.build import EVERYTHING, TO_RECIPIENTS, Api, key_of, program
 
 RETRIES = ", retries: [5s, 20s, 1m, 1m]"
 AGAIN = Outcome("again", "500", Reason.SERVER_ERROR)
@@ -424,5 +424,46 @@ def test_replicas_learn_what_another_one_was_told(tmp_path: Path) -> None:
             await asyncio.sleep(1)
             assert two.hook.sent == []
             assert [each.reason for each in await two.deliveries(other)] == [Reason.ENDPOINT_DISABLED]
+
+    run(main)
+
+
+@pytest.mark.timeout(20)
+def test_what_is_to_be_dropped_but_cannot_be_yet_does_not_spin(tmp_path: Path) -> None:
+    """A delayed delivery that fell due behind a breaker before its order was removed: it is sent still."""
+    rules = "  - {name: later, when: {type: status_changed}, delay: 20s, send: [{sink: hook}]}\n" + EVERYTHING.replace(
+        "{}", "{type: tracked}"
+    )
+
+    async def main() -> None:
+        async with program(tmp_path, rules=rules, sink=", breaker: 1, retries: [1s, 1s, 1s, 1s]") as it:
+            await it.follow("1")
+            it.api.answers["1"] = "cooking"
+            await asyncio.sleep(22)
+            it.hook.outcomes.append(AGAIN)
+            await it.follow("2")
+            await asyncio.sleep(5)
+            assert it.app.endpoints.breakers_by_sink()
+            assert it.sent("1") == ["tracked"]
+            await it.remove("1")
+            await asyncio.sleep(60)
+            assert it.sent("1") == ["tracked", "status_changed"]
+
+    run(main)
+
+
+@pytest.mark.timeout(20)
+def test_a_vanished_sink_whose_endpoint_is_disabled_does_not_spin(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock, storage = VirtualClock(), Storage(1)
+        async with program(tmp_path, storage=storage, clock=clock) as it:
+            it.hook.answer = AGAIN
+            await it.follow("1")
+            await it.backend.tell(Fact(subject="endpoint:hook:own", disabled=True, at=clock.now() + 900))
+            it.backend.take(0)
+        sink, rules = "  bell: {type: console}", "  - {name: e, when: {}, send: [{sink: bell}]}"
+        async with program(tmp_path, storage=storage, clock=clock, rules=rules, sink=sink, api=Api()) as it:
+            await asyncio.sleep(600)
+            assert (await it.deliveries("1"))[0].state in ("pending", "dead")
 
     run(main)
