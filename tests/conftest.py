@@ -8,7 +8,8 @@ import pytest
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
-    if os.environ.get("CI") == "true" and skipped:
+    if reporter is None or os.environ.get("CI") != "true":
+        return
+    if skipped := reporter.stats.get("skipped", []):
         reporter.write_line(f"CI must run every test, but {len(skipped)} were skipped: see above", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
