@@ -146,11 +146,14 @@ def forget(
 ) -> int:
     """Deletes at most `limit` orders that ended before, with all that is theirs; how many.
 
-    One of which something is still asked stays: it may have been added again a moment ago.
+    One of which something is still asked stays: it may have been added again a moment ago. So does one of which
+    something is still to be sent.
     """
     rows = connection.execute(
         "SELECT key FROM orders o WHERE ended_at < ?"
-        " AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.key = o.key) ORDER BY ended_at",
+        " AND NOT EXISTS (SELECT 1 FROM commands c WHERE c.key = o.key)"
+        " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.key = o.key AND d.state IN ('pending', 'sending'))"
+        " ORDER BY ended_at",
         (ended_before,),
     )
     keys = []

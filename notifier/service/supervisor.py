@@ -19,7 +19,7 @@ from notifier.service.shard import Shard
 
 log = structlog.get_logger()
 
-FORGET_EVERY = 3_600.0  # seconds between searches for orders past retention, at most
+FORGET_EVERY = 60.0  # seconds between searches for orders past retention, at most
 FORGET_LEAST = 0.25
 FORGET_PART = 4  # searches within one retention: a short one is kept about as exactly as a long one
 FORGET_PAUSE = 0.05  # seconds between slices, so that commits find their turn

@@ -11,7 +11,7 @@ from notifier import codec
 from notifier.backends.base import Backend, Change, DeliveryQuery, EventQuery, Lease, OrderQuery, Stored, WatchQuery
 from notifier.errors import LeaseLost
 from notifier.model import Command, Delivery, Fact, Phase, Recipient
-from tests.contracts.records import KEYS, T, a_delivery, a_put, a_state, a_step, a_watch, an_event
+from tests.contracts.records import KEYS, T, a_delivery, a_put, a_state, a_step, a_watch, an_event, delivered
 
 Item = TypeVar("Item")
 
@@ -307,14 +307,13 @@ class BackendContract:
             await bench.backend.submit(a_put(key))
         lease = await bench.lease(KEY)
         done = tuple(await taken(lease.commands(), 4))
-        await lease.commit(
-            [
-                a_step(gone, retired_at=T + 10, retirement="terminal", done=tuple(it for it in done if it.key == gone)),
-                a_step(kept, retired_at=T + 20, retirement="terminal", done=tuple(it for it in done if it.key == kept)),
-                a_step(live, done=tuple(it for it in done if it.key == live)),
-                a_step(removed, done=tuple(it for it in done if it.key == removed)),
-            ]
-        )
+        steps = [
+            a_step(gone, retired_at=T + 10, retirement="terminal", done=tuple(it for it in done if it.key == gone)),
+            a_step(kept, retired_at=T + 20, retirement="terminal", done=tuple(it for it in done if it.key == kept)),
+            a_step(live, done=tuple(it for it in done if it.key == live)),
+            a_step(removed, done=tuple(it for it in done if it.key == removed)),
+        ]
+        await lease.commit([delivered(step) for step in steps])
         await bench.backend.submit(Command(kind="remove", key=removed, at=T + 10))
         assert await lease.forget(T + 10) == 0, "not before, but at that time"
         assert await lease.forget(T + 15) == 1, "the removed one has a command that is not done"
@@ -336,10 +335,20 @@ class BackendContract:
         await bench.backend.submit(a_put())
         lease = await bench.lease(KEY)
         [command] = await taken(lease.commands(), 1)
-        await lease.commit([a_step(retired_at=T + 1, retirement="terminal", done=(command,))])
+        await lease.commit([delivered(a_step(retired_at=T + 1, retirement="terminal", done=(command,)))])
         await bench.backend.submit(a_put(at=T + 100))
         assert await lease.forget(T + 50) == 0
         assert await lease.load(KEY) is not None
+
+    async def test_what_is_still_to_be_sent_keeps_its_order(self, bench: Bench) -> None:
+        await bench.backend.submit(a_put())
+        lease = await bench.lease(KEY)
+        [command] = await taken(lease.commands(), 1)
+        step = a_step(retired_at=T + 1, retirement="terminal", done=(command,))
+        await lease.commit([step])
+        assert await lease.forget(T + 50) == 0
+        await lease.commit([Change(key=KEY, deliveries=delivered(step).deliveries)])
+        assert await lease.forget(T + 50) == 1
 
     # --- facts -------------------------------------------------------------------------------------------------------
 

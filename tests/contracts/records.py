@@ -1,5 +1,7 @@
 """Watches, states, events and deliveries to store."""
 
+import msgspec
+
 from notifier import codec
 from notifier.backends.base import Change
 from notifier.envelope import seal
@@ -82,3 +84,9 @@ def a_step(key: str = KEYS[0], sequence: int = 1, done: tuple[Command, ...] = ()
         deliveries=(a_delivery(key, sequence),),
         done=done,
     )
+
+
+def delivered(change: Change) -> Change:
+    """The same, all of it sent."""
+    sent = (msgspec.structs.replace(each, state="delivered", due=None, finished_at=T) for each in change.deliveries)
+    return msgspec.structs.replace(change, deliveries=tuple(sent))

@@ -19,7 +19,7 @@ from notifier.backends.base import (
 )
 from notifier.model import CloudEvent, Command, Delivery, Phase, Watch
 from tests.contracts.backend import Bench, Item, taken
-from tests.contracts.records import KEYS, T, a_delivery, a_put, a_step, an_event
+from tests.contracts.records import KEYS, T, a_delivery, a_put, a_step, an_event, delivered
 
 KEY = KEYS[0]
 
@@ -242,7 +242,7 @@ class ViewContract:
         await bench.backend.submit(a_put())
         lease = await bench.lease(KEY)
         [command] = await taken(lease.commands(), 1)
-        ended = a_step(retired_at=T, retirement="terminal", done=(command,))
+        ended = delivered(a_step(retired_at=T, retirement="terminal", done=(command,)))
         await lease.commit([ended, Change(key=KEY, events=(an_event(sequence=2),))])
         [(first, _), (second, _)] = await taken(view.follow(None, since=0), 2)
         slow = view.follow(first)
@@ -263,7 +263,7 @@ class ViewContract:
         lease = await bench.lease(KEY)
         [command] = await taken(lease.commands(), 1)
         events = tuple(an_event(sequence=sequence) for sequence in range(1, 251))
-        ended = a_step(retired_at=T, retirement="terminal", done=(command,))
+        ended = delivered(a_step(retired_at=T, retirement="terminal", done=(command,)))
         await lease.commit([ended, Change(key=KEY, events=events)])
         stream = view.follow(None, since=0)
         seen: list[CloudEvent] = [event for _, event in await taken(stream, 10)]
