@@ -125,13 +125,13 @@ def _held(asked: _Asked) -> Verdict | None:
 CHECKS: Sequence[Callable[[_Asked], Verdict | None]] = (
     _expired,
     _removed,
+    _disabled,
     _early,
     _delayed,
     _overtaken,
-    _disabled,
     _held,
 )
-"""In this order; the first that says anything decides."""
+"""In this order; the first that says anything decides: what is never to be sent need not wait until it is due."""
 
 
 def _send(delivery: Delivery, rule: Rule | None) -> Send | None:

@@ -216,8 +216,6 @@ class Deliverer:
     async def _decide(
         self, lane: Lane, delivery: Delivery, rule: Rule | None, endpoint: Endpoint, now: Instant
     ) -> Verdict:
-        if endpoint.disabled and not delivery.retried:
-            return Drop("dead", Reason.ENDPOINT_DISABLED)  # also what is not due yet
         # Only some rules ask for the order's state; for the others it is not worth decoding.
         asks = rule is not None and (rule.delay or any(send.while_phases for send in rule.sends))
         state = await lane.shard.state(delivery.key) if asks or delivery.held in DEFERRED else None
@@ -226,6 +224,7 @@ class Deliverer:
             rule,
             state,
             now,
+            disabled=endpoint.disabled,
             held_until=endpoint.held_until,
             held_reason=Reason.RETRY_AFTER,
             removed_at=lane.withdrawn(delivery),
