@@ -6,6 +6,7 @@ from notifier.api import shapes
 from notifier.api.answers import desk_of, find, json_answer
 from notifier.api.asking import Parameters, path_segments
 from notifier.api.desk import Desk
+from notifier.api.keys import order_of, order_of_account
 from notifier.api.problems import not_found
 from notifier.api.why import why
 from notifier.backends.base import EventQuery, Order, OrderQuery
@@ -38,22 +39,16 @@ async def below(request: web.Request) -> web.Response:
     """
     desk = desk_of(request)
     segments = path_segments(request, PREFIX)
-    match segments:
-        case [_, _] | [_, _, _]:
-            found = await _order(desk, segments)
-            if found is not None:
-                return json_answer(_shape(desk, found))
+    if len(segments) in (2, 3) and (found := await order_of(desk, segments)):
+        return json_answer(_shape(desk, found))
     match segments:
         case [*key, view] if view in _VIEWS and len(key) in (2, 3):
-            found = await _order(desk, key)
+            found = await order_of(desk, key) or await order_of_account(desk, key)
             if found is not None:
                 return await (_events(request, found) if view == "events" else _why(desk, found))
+    if found := await order_of_account(desk, segments):
+        return json_answer(_shape(desk, found))
     raise not_found("There is no order of this key.")
-
-
-async def _order(desk: Desk, segments: list[str]) -> Order | None:
-    page = await find(desk, OrderQuery(key="/".join(segments), limit=1))
-    return page.items[0] if page.items else None
 
 
 def _shape(desk: Desk, order: Order) -> shapes.Json:

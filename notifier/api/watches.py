@@ -5,6 +5,7 @@ from aiohttp import web
 from notifier.api import shapes
 from notifier.api.answers import desk_of, find, json_answer
 from notifier.api.asking import Parameters, json_body, path_segments
+from notifier.api.keys import key_of
 from notifier.api.problems import not_found
 from notifier.backends.base import WatchQuery
 
@@ -31,20 +32,20 @@ async def listed(request: web.Request) -> web.Response:
 
 
 async def one(request: web.Request) -> web.Response:
-    page = await find(desk_of(request), WatchQuery(key=_key(request), limit=1))
+    page = await find(desk_of(request), WatchQuery(key=await _key(request), limit=1))
     if not page.items:
         raise not_found("There is no watch of this key.")
     return json_answer(shapes.watch(page.items[0]))
 
 
 async def remove(request: web.Request) -> web.Response:
-    if not await desk_of(request).remove(_key(request)):
+    if not await desk_of(request).remove(await _key(request)):
         raise not_found("There is no watch of this key.")
     return web.Response(status=204)
 
 
-def _key(request: web.Request) -> str:
+async def _key(request: web.Request) -> str:
     segments = path_segments(request, PREFIX)
     if len(segments) not in (2, 3):
         raise not_found("A key is <source>/<order id> or <source>/<account>/<order id>.")
-    return "/".join(segments)
+    return await key_of(desk_of(request), segments)

@@ -62,9 +62,18 @@ def order_key(source_name: str, settings: SourceSettings, ids: Mapping[str, str]
     account = [ids.get(name, settings.account.get(name, "")) for name in names]
     if account == [settings.account.get(name) for name in names]:
         return f"{source_name}/{ids['order_id']}"
+    return f"{source_name}/{_joined(account)}/{ids['order_id']}"
+
+
+def account_of(ids: Mapping[str, str]) -> str:
+    """The account of resolved ids, as it stands in the longer form of an order key; empty where there is none."""
+    return _joined([ids[name] for name in sorted(ids) if name != "order_id"])
+
+
+def _joined(account: list[str]) -> str:
     if len(account) > 1:
         account = [value.replace("%", "%25").replace(",", "%2C") for value in account]
-    return f"{source_name}/{','.join(account)}/{ids['order_id']}"
+    return ",".join(account)
 
 
 def encoded(ids: Mapping[str, str], name: str) -> str:

@@ -320,3 +320,13 @@ async def test_paths_take_either_form_of_a_key(api: OrderApi, programs: Start) -
     assert (await program.order("trips/other/o"))["key"] == "trips/other/o"
     assert await program.remove("trips/other/o") == 204
     assert [watch["key"] for watch in await program.items("/v1/watches")] == ["trips/o"]
+    # The source's own account may be named, too.
+    assert (await program.order("trips/a2d/o"))["key"] == "trips/o"
+    assert (await program.why("trips/a2d/o"))["key"] == "trips/o"
+    assert (await program.get("/v1/orders/trips/a2d/o/events")).status == 200
+    assert (await program.get("/v1/watches/trips/a2d/o")).json["key"] == "trips/o"
+    assert (await program.get("/v1/orders/trips/third/o")).status == 404
+    assert await program.remove("trips/other/o") == 404  # removed, and still its own key
+    assert await program.remove("trips/a2d/o") == 204
+    assert await program.remove("trips/a2d/o") == 404
+    assert await program.items("/v1/watches") == []
