@@ -1,4 +1,4 @@
-"""Types of configuration fields that the adapters' settings share: durations and secrets."""
+"""Types of configuration fields that the adapters' settings share: durations, sizes and secrets."""
 
 import re
 from pathlib import Path
@@ -32,6 +32,27 @@ Duration = Annotated[
     ),
 ]
 """A span of time in ms, written as `90s`, `15m`, `30d`."""
+
+_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?")
+_UNIT_BYTES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def parse_size(value: object) -> int:
+    """'4MiB' -> 4194304 bytes; a bare number is bytes."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+        return int(match[1]) * _UNIT_BYTES[match[2]]
+    raise ValueError("is not a size: write a number with KiB, MiB or GiB, as in 4MiB, or a whole number of bytes")
+
+
+SIZE_PATTERN = r"^\s*\d+\s*(B|KiB|MiB|GiB)?\s*$"
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size, json_schema_input_type=Annotated[str, Field(pattern=SIZE_PATTERN)] | int),
+]
+"""Bytes, written as `4MiB`, `512KiB` or a whole number."""
 
 
 class Secret:

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from notifier.fields import Duration, Secret
+from notifier.fields import Duration, Secret, Size
 from notifier.model import Phase, Snapshot
 from notifier.net.fetch import Request, Response
 from notifier.sources import checks
@@ -146,7 +146,7 @@ class SourceSettings(Model):
     timezone: str = "UTC"
     timeout: Duration = Field(default=10_000, gt=0)
     retry_for: Duration = 30_000
-    max_body: int = Field(default=4 * 1024 * 1024, ge=1)
+    max_body: Size = Field(default=4 * 1024 * 1024, ge=1)
     budget: BudgetSettings = BudgetSettings()
     poll: Mapping[Annotated[str, AfterValidator(_poll_key)], Annotated[Duration, AfterValidator(_poll_interval)]] = (
         Field(default={}, json_schema_extra={"propertyNames": {"enum": ["default", *Phase]}})

@@ -251,3 +251,20 @@ def test_the_account_of_json_has_the_names_of_its_templates() -> None:
     settings = ADAPTERS["json"].settings(headers={"X-Tenant": "{tenant}"}, account={"tenant": 7, "region": "eu"})
     assert settings.id_names() == ("order_id", "region", "tenant")
     assert settings.account == {"tenant": "7", "region": "eu"}
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("4MiB", 4_194_304), ("512 KiB", 524_288), ("1GiB", 1 << 30), ("100B", 100), ("7", 7), (7, 7)]
+)
+def test_sizes_of_answers(written: object, size: int) -> None:
+    settings = REGISTRY["business_v2"].settings(**{**ADAPTERS["business_v2"].keys, "max_body": written})
+    assert settings.max_body == size
+
+
+@pytest.mark.parametrize("written", ["4MB", "x", True, 1.5, None, "-1"])
+def test_what_is_no_size(written: object) -> None:
+    assert "is not a size" in problems("business_v2", max_body=written)["max_body"]
+
+
+def test_an_answer_has_at_least_one_byte() -> None:
+    assert list(problems("business_v2", max_body="0KiB")) == ["max_body"]
