@@ -94,7 +94,9 @@ class Shard:
             if isinstance(stored, Delivery):
                 deliveries.append(stored)
             elif stored.state is not None:
-                self.keep(Order(stored.key, source_of(stored.key), stored.watch, stored.state, self, now))
+                # Of this thread: what another one allocated would be of no use to this one when it is replaced.
+                state = bytes(memoryview(stored.state))
+                self.keep(Order(stored.key, source_of(stored.key), stored.watch, state, self, now))
         self.carry.restored(delivery.id for delivery in deliveries)
         # Before the answers that are kept: what follows from them finds its lanes.
         self._deliverer.attach(self, deliveries)
