@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "why": "notifier.cli.orders:why",
     "deliveries": "notifier.cli.deliveries:deliveries",
     "events": "notifier.cli.events:events",
+    "send-test": "notifier.cli.send_test:send_test",
     "schema": "notifier.cli.schema:schema",
     "backup": "notifier.cli.backup:backup",
     "restore": "notifier.cli.backup:restore",

@@ -38,7 +38,18 @@ def test_the_help_names_every_command(command: Command) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["watch add", "watch list", "watch import", "orders", "why", "deliveries", "deliveries retry", "events", "check"],
+    [
+        "watch add",
+        "watch list",
+        "watch import",
+        "orders",
+        "why",
+        "deliveries",
+        "deliveries retry",
+        "events",
+        "check",
+        "send-test",
+    ],
 )
 def test_every_command_that_prints_can_print_json(name: str) -> None:
     assert "--json" in [option for parameter in dict(commands(program))[name].params for option in parameter.opts]

@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from standardwebhooks import Webhook
 
 from tests.outside.bodies import Body, business
-from tests.outside.configs import config, source
+from tests.outside.configs import config, source, webhook
 from tests.outside.conftest import Start
 from tests.outside.order_api import OrderApi, failing
 from tests.outside.program import NOTIFIER, command, free_port
@@ -417,3 +417,41 @@ async def test_help_and_bad_usage() -> None:
     assert (await command("--help")).code == 0
     assert (await command("nonsense")).code == 2
     assert (await command("watch", "add")).code == 2
+
+
+async def test_a_made_up_event_over_one_sink(api: OrderApi, hook: Receiver, programs: Start) -> None:
+    sinks = {"hook": webhook(hook, retries=["10ms"]), "out": {"type": "console"}, "bare": webhook(None)}
+    program = programs({"sources": {"trips": source("business_v2", api)}, "sinks": sinks})
+    done = await program.run("send-test", "hook")
+    assert (done.code, done.out) == (0, "delivered 204\n")
+    own = hook.received[-1]
+    assert own.signatures == [signature(SECRET, own.id, own.timestamp, own.body)]
+    assert own.payload["type"] == "notifier.order.tracked.v1"
+    assert own.key == "test/send-test"
+
+    address = f"{hook.base}/recipient"
+    done = await program.run("send-test", "bare", "--to", address, "--json")
+    theirs = hook.received[-1]
+    assert done.code == 0
+    assert done.json == {
+        "id": theirs.id, "sink": "bare", "to": "127.0.0.1", "delivered": True,
+        "status": "204", "reason": None, "detail": "",
+    }  # fmt: skip
+    assert theirs.path == "/recipient"
+    assert theirs.signatures == [signature(derived(SECRET, address), theirs.id, theirs.timestamp, theirs.body)]
+
+    done = await program.run("send-test", "out")
+    assert done.code == 0
+    assert json.loads(done.out.splitlines()[0])["subject"] == "test/send-test"
+
+    count = len(hook.received)
+    hook.answer = lambda _: (503, {})
+    done = await program.run("send-test", "hook")
+    assert (done.code, done.out, done.err) == (1, "", "not delivered: server_error (503)\n")
+    assert len(hook.received) == count + 1  # once
+    done = await program.run("send-test", "hook", "--to", "http://10.0.0.1/")
+    assert done.code == 1
+    assert "forbidden_target" in done.err
+    assert (await program.run("send-test", "bare")).code == 1
+    assert (await program.run("send-test", "nope")).code == 2
+    assert (await program.run("send-test", "out", "--to", address)).code == 2
