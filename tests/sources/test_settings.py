@@ -64,6 +64,7 @@ def problems(source: str, **other: Any) -> dict[str, str]:
         ("poll.default", "49ms", "too short"),
         ("poll.default", 0, "too short"),
         ("poll.default", 5, "is not a duration"),
+        ("poll.default", "\u0661s", "is not a duration"),
         ("poll.waiting.[key]", "5s", "neither default nor a phase"),
         ("timeout", 0, "greater than 0"),
         ("max_body", 0, "greater than or equal to 1"),
