@@ -166,7 +166,11 @@ class Service:
         """The words of a problem document, or what is known without one."""
         document = content if isinstance(content, Mapping) else {}
         if status == 401:
-            return ServiceError("the service wants a token: give one with --token-file, or in -c", status)
+            if self._address.token is None:
+                return ServiceError("the service wants a token: give one with --token-file, or in -c", status)
+            return ServiceError(
+                "the service does not know this token: give another one with --token-file, or in -c", status
+            )
         detail = document.get("detail") or document.get("title")
         if not isinstance(detail, str):
             return ServiceError(

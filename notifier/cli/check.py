@@ -42,7 +42,8 @@ def check(config: Path, live: bool, as_json: bool) -> None:
     if as_json:
         show.json({"valid": True, "problems": [], "live": [answer._asdict() for answer in answers] if live else None})
     else:
-        counts = f"{len(settings.sources)} sources, {len(settings.sinks)} sinks, {len(settings.rules)} rules"
+        parts = {"source": settings.sources, "sink": settings.sinks, "rule": settings.rules}
+        counts = ", ".join(show.counted(len(each), what) for what, each in parts.items())
         show.line(f"{config} is valid: {counts}")
         for answer in answers:
             show.line(f"{answer.source}\t{'ok' if answer.ok else 'FAILED'}\t{show.clean(answer.said)}")

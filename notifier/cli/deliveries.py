@@ -54,7 +54,8 @@ def deliveries(
 
 async def _rows(items: AsyncIterator[Any]) -> AsyncIterator[Sequence[object]]:
     async for item in items:
-        yield [len(item["attempts"]) if column == "attempts" else item.get(column) for column in COLUMNS]
+        shown = item | {"attempts": len(item["attempts"]), "type": show.short_type(item["type"])}
+        yield [shown.get(column) for column in COLUMNS]
 
 
 @deliveries.command()

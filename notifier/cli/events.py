@@ -64,7 +64,7 @@ def events(
 def sentence(event: Any) -> str:
     """One event in one line, tab-separated."""
     data = event["data"]
-    kind = event["type"].removeprefix("notifier.order.").removesuffix(".v1")
+    kind = show.short_type(event["type"])
     marks = [mark for mark in ("inferred", "late") if data.get(mark)]
     change = f"{show.brief(data.get('before'))} -> {show.brief(data.get('after'))}"
     return "\t".join(

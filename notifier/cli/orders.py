@@ -86,13 +86,13 @@ def story(told: Mapping[str, Any]) -> Iterable[str]:
         yield from _event(event)
     if told["held_back"]:
         yield "held back:"
-        yield from (f"  {_delivery(delivery)}" for delivery in told["held_back"])
+        yield from (f"  {_held(delivery)}" for delivery in told["held_back"])
     if not told.get("complete", True):
         yield "older events and deliveries are not shown"
 
 
 def _event(event: Mapping[str, Any]) -> Iterable[str]:
-    kind = event["type"].removeprefix("notifier.order.").removesuffix(".v1")
+    kind = show.short_type(event["type"])
     marks = "".join(f", {mark}" for mark in ("inferred", "late") if event[mark])
     change = f": {show.brief(event['before']) or 'nothing'} -> {show.brief(event['after']) or 'nothing'}"
     yield f"  {event['time']}  #{event['sequence']} {kind}{change if event['before'] or event['after'] else ''}{marks}"
@@ -101,10 +101,16 @@ def _event(event: Mapping[str, Any]) -> Iterable[str]:
     yield from (f"      {_delivery(delivery)}" for delivery in event["deliveries"])
 
 
+def _held(delivery: Mapping[str, Any]) -> str:
+    return f"#{delivery['sequence']} {show.short_type(delivery['type'])}: {_delivery(delivery)}"
+
+
 def _delivery(delivery: Mapping[str, Any]) -> str:
     to = f" to {show.clean(delivery['to'])}" if delivery["to"] else ""
     reason = f" ({delivery['reason']})" if delivery["reason"] else ""
     tries = len(delivery["attempts"])
     then = f", next attempt {delivery['next_attempt_at']}" if delivery["next_attempt_at"] else ""
     rule = show.clean(delivery.get("rule"))
-    return f"rule {rule}, sink {delivery['sink']}{to}: {delivery['state']}{reason}, {tries} attempts{then}"
+    return (
+        f"rule {rule}, sink {delivery['sink']}{to}: {delivery['state']}{reason}, {show.counted(tries, 'attempt')}{then}"
+    )

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+NARROW = 10  # characters that a column of a table always has, if it needs them
+
 
 def is_terminal() -> bool:
     return sys.stdout.isatty()
@@ -48,6 +50,16 @@ def clean(value: object) -> str:
     return "".join(each if each.isprintable() else " " for each in text)
 
 
+def counted(number: int, what: str) -> str:
+    """'1 rule', '2 rules'."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def short_type(type: str) -> str:
+    """'notifier.order.tracked.v1' -> 'tracked'."""
+    return type.removeprefix("notifier.order.").removesuffix(".v1")
+
+
 async def table(columns: Sequence[str], rows: AsyncIterator[Sequence[object]]) -> int:
     """Rows as they come when piped, a whole table on a terminal; how many."""
     count = 0
@@ -58,13 +70,21 @@ async def table(columns: Sequence[str], rows: AsyncIterator[Sequence[object]]) -
             sys.stdout.write("\t".join(map(clean, row)) + "\n")
             count += 1
         return count
-    grid = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    async for row in rows:
-        grid.add_row(*(Text(clean(cell), overflow="fold") for cell in row))
-        count += 1
-    if count:
-        Console().print(grid)
-    return count
+    cells = [[clean(cell) for cell in row] async for row in rows]
+    if cells:
+        Console().print(grid(columns, cells))
+    return len(cells)
+
+
+def grid(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
+    """On a narrow terminal the wide columns are folded, the others keep their words whole."""
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for index, name in enumerate(columns):
+        widest = max(len(name), *(len(row[index]) for row in cells))
+        drawn.add_column(name, overflow="fold", no_wrap=widest <= NARROW, min_width=min(widest, NARROW))
+    for row in cells:
+        drawn.add_row(*(Text(cell, overflow="fold") for cell in row))
+    return drawn
 
 
 def tree(value: Mapping[str, Any], indent: int = 0) -> None:

@@ -136,6 +136,14 @@ def test_other_answers_are_told(answer: Answer, said: str) -> None:
         get(script.url)
 
 
+def test_a_token_that_is_not_known_is_told_from_one_that_is_missing() -> None:
+    with serving(Answer(401, b"{}")) as script:
+        with pytest.raises(ServiceError, match="does not know this token"):
+            get(script.url)
+        with pytest.raises(ServiceError, match="wants a token"):
+            ask(Address(script.url, None), lambda service: service.get("/v1/orders"))
+
+
 def test_the_token_goes_along() -> None:
     with serving(Answer(200, b"{}")) as script:
         get(script.url)

@@ -24,7 +24,7 @@ def test_a_valid_file(command: Command, config: Path) -> None:
     config.write_text(sources("cars: {type: progress, token: t}"))
     result = command("check", "-c", config)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{config} is valid: 1 sources, 0 sinks, 0 rules\n"
+    assert result.stdout == f"{config} is valid: 1 source, 0 sinks, 0 rules\n"
 
 
 def test_every_problem_is_printed_and_the_exit_code_is_2(command: Command, config: Path) -> None:

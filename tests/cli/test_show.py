@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from notifier.cli import show
 
@@ -35,3 +36,15 @@ def test_a_tree_leaves_out_what_is_not_known(capsys: pytest.CaptureFixture[str])
         "status: waiting\nroute:\n  - address=A lat=1.5\n  - \nperformer:\n  name: Ann a\n  vehicle:\n    model: X\n"
         "certain: no\n"
     )
+
+
+def test_a_narrow_terminal_folds_wide_columns_and_no_short_words(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(width=40).print(show.grid(("key", "phase"), [("trips/" + "8" * 40, "completed")]))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[1] == "completed"
+    assert "".join(line.split()[0] for line in lines[1:]) == "trips/" + "8" * 40
+
+
+def test_counts_and_types_are_told_as_people_say_them() -> None:
+    assert [show.counted(number, "rule") for number in range(3)] == ["0 rules", "1 rule", "2 rules"]
+    assert show.short_type("notifier.order.tracked.v1") == "tracked"
