@@ -108,7 +108,9 @@ async def test_a_backup_of_a_file_that_another_process_commits_to(tmp_path: Path
     source = tmp_path / "notifier.db"
     seen: list[tuple[int, int]] = []
     with committing(source) as process:
-        await asyncio.sleep(0.3)
+        assert process.stdout is not None
+        while int(await asyncio.to_thread(process.stdout.readline)) < 30:
+            pass  # a file of several steps
         for number in range(4):
             await asyncio.to_thread(
                 backup_file, source, tmp_path / f"{number}.db", lambda done, total: seen.append((done, total))
