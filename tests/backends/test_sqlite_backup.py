@@ -109,7 +109,7 @@ async def test_a_backup_of_a_file_that_another_process_commits_to(tmp_path: Path
     seen: list[tuple[int, int]] = []
     with committing(source) as process:
         assert process.stdout is not None
-        while int(await asyncio.to_thread(process.stdout.readline)) < 30:
+        while int(await asyncio.to_thread(process.stdout.readline)) < 80:
             pass  # a file of several steps
         for number in range(4):
             await asyncio.to_thread(
