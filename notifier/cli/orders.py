@@ -85,7 +85,7 @@ def story(told: Mapping[str, Any]) -> Iterable[str]:
     for event in told["events"]:
         yield from _event(event)
     if told["held_back"]:
-        yield "held back:"
+        yield "held back (to one receiver one goes after the other):"
         yield from (f"  {_held(delivery)}" for delivery in told["held_back"])
     if not told.get("complete", True):
         yield "older events and deliveries are not shown"

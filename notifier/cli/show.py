@@ -72,18 +72,22 @@ async def table(columns: Sequence[str], rows: AsyncIterator[Sequence[object]]) -
         return count
     cells = [[clean(cell) for cell in row] async for row in rows]
     if cells:
-        Console().print(grid(columns, cells))
+        console = Console()
+        console.print(grid(columns, cells, console.width))
     return len(cells)
 
 
-def grid(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
-    """On a narrow terminal the wide columns are folded, the others keep their words whole."""
+def grid(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> Table:
+    """Empty columns are left out. Where the rest is too wide the wide columns are folded; short words stay whole as
+    long as `width` has room for them. Nothing is cut off."""
+    shown = [index for index in range(len(columns)) if any(row[index] for row in cells)]
+    least = {index: min(NARROW, max(len(columns[index]), *(len(row[index]) for row in cells))) for index in shown}
+    roomy = sum(least.values()) + 2 * len(shown) <= width
     drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for index, name in enumerate(columns):
-        widest = max(len(name), *(len(row[index]) for row in cells))
-        drawn.add_column(name, overflow="fold", no_wrap=widest <= NARROW, min_width=min(widest, NARROW))
+    for index in shown:
+        drawn.add_column(columns[index], overflow="fold", min_width=least[index] if roomy else None)
     for row in cells:
-        drawn.add_row(*(Text(cell, overflow="fold") for cell in row))
+        drawn.add_row(*(Text(row[index], overflow="fold") for index in shown))
     return drawn
 
 
