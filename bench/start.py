@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 
 from bench.server import BODY
-from notifier import codec
+from notifier import codec, log
 from notifier.app import App
 from notifier.backends.base import Change
 from notifier.backends.sqlite.backend import SqliteBackend
@@ -93,4 +93,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    log.set_up("error", "console")
     uvloop.run({"fill": fill, "start": start}[sys.argv[1]](Path(sys.argv[2])))
