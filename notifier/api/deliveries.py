@@ -3,6 +3,7 @@
 import asyncio
 from typing import Annotated, Any, Literal, get_args
 
+import msgspec
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
@@ -69,7 +70,7 @@ async def retry(request: web.Request) -> web.Response:
     delivery = await _named(request)
     if delivery.state not in _FINISHED_BADLY:
         raise ApiError(409, f"It is {delivery.state}: only one that is dead or expired is tried again.")
-    await desk_of(request).retry(delivery)
+    await desk_of(request).retry(delivery.key, delivery.id)
     return json_answer({"id": delivery.id}, status=202)
 
 
@@ -87,23 +88,18 @@ async def retry_many(request: web.Request) -> web.Response:
 
 
 async def _retry_all(desk: Desk, query: DeliveryQuery) -> int:
-    """A slice after the other; broken off by Unavailable it is safe to repeat."""
-    count = 0
+    """Slice by slice, the oldest first, as a lane would have sent them; broken off by Unavailable, safe to repeat."""
+    found: list[tuple[str, str]] = []  # of order and delivery; the list tells the newest first
     while True:
         page = await find(desk, query)
-        await asyncio.gather(*(desk.retry(delivery) for delivery in page.items))
-        count += len(page.items)
+        found += [(delivery.key, delivery.id) for delivery in page.items]
         if page.next is None:
-            return count
-        query = DeliveryQuery(
-            limit=query.limit,
-            cursor=page.next,
-            sink=query.sink,
-            to=query.to,
-            state=query.state,
-            since=query.since,
-            until=query.until,
-        )
+            break
+        query = msgspec.structs.replace(query, cursor=page.next)
+    found.reverse()
+    for first in range(0, len(found), _SLICE):
+        await asyncio.gather(*(desk.retry(key, id) for key, id in found[first : first + _SLICE]))
+    return len(found)
 
 
 async def _named(request: web.Request) -> Delivery:

@@ -6,7 +6,7 @@ from typing import Protocol
 from notifier.backends.base import View
 from notifier.clock import Clock
 from notifier.metrics import Metrics
-from notifier.model import Delivery, Instant, Watch
+from notifier.model import Instant, Watch
 
 
 class NotableLook(Protocol):
@@ -71,7 +71,7 @@ class Desk(Protocol):
         """Whether it was there. Unavailable."""
         ...
 
-    async def retry(self, delivery: Delivery, /) -> None:
+    async def retry(self, key: str, delivery_id: str, /) -> None:
         """Asks for another attempt; durable on return. Unavailable."""
         ...
 

@@ -10,7 +10,7 @@ from notifier.config.model import Config
 from notifier.config.watches import parse_watch
 from notifier.errors import Conflict, Reason
 from notifier.metrics import Metrics
-from notifier.model import Command, Delivery, Instant, Watch
+from notifier.model import Command, Instant, Watch
 from notifier.service.notable import NotableLook, NotableLooks
 from notifier.service.supervisor import Supervisor
 
@@ -74,8 +74,9 @@ class Desk:
         """False: there is no such watch."""
         return await self._backend.submit(Command(kind="remove", key=key, at=self.clock.now()))
 
-    async def retry(self, delivery: Delivery) -> None:
-        command = Command(kind="retry", key=delivery.key, delivery=delivery.id, at=self.clock.now())
+    async def retry(self, key: str, delivery_id: str) -> None:
+        """Asks for another attempt of a delivery of that order; durable on return."""
+        command = Command(kind="retry", key=key, delivery=delivery_id, at=self.clock.now())
         await self._backend.submit(command)
 
     def live(self, key: str) -> Live | None:

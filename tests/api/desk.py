@@ -205,9 +205,9 @@ class MemoryDesk:
         self.view.orders[key] = known._replace(removed=True)
         return True
 
-    async def retry(self, delivery: Delivery, /) -> None:
+    async def retry(self, key: str, delivery_id: str, /) -> None:
         self._fail()
-        self.retried.append(delivery.id)
+        self.retried.append(delivery_id)
 
     def live(self, key: str, /) -> Live | None:
         return self.lives.get(key)

@@ -111,7 +111,7 @@ async def test_very_many_go_in_slices(client: Client, desk: MemoryDesk) -> None:
     desk.view.deliveries = [a_delivery(f"d{number:04}", created_at=NOW + number) for number in range(1001)]
     answer = await client.post("/v1/deliveries/retry", {"sink": "mail", "state": "dead"})
     assert answer.json == {"count": 1001}
-    assert sorted(desk.retried) == sorted(it.id for it in desk.view.deliveries)
+    assert desk.retried == [it.id for it in desk.view.deliveries], "the oldest first, as they were to be sent"
 
 
 @pytest.mark.parametrize(

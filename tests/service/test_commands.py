@@ -241,8 +241,8 @@ def test_dead_and_expired_ones_are_sent_again_when_an_operator_wants_it(expires:
             assert {each.state for each in ended} == {"expired" if expires else "dead"}
             it.hook.answer = Outcome("delivered", "200")
             for delivery in ended:
-                await it.app.desk.retry(delivery)
-                await it.app.desk.retry(delivery)  # twice is once
+                await it.app.desk.retry(delivery.key, delivery.id)
+                await it.app.desk.retry(delivery.key, delivery.id)  # twice is once
             await asyncio.sleep(10)
             assert {each.state for each in await it.deliveries("1")} == {"delivered"}
             assert sorted(it.ids()) == sorted(each.id for each in ended)

@@ -205,7 +205,7 @@ def test_gone_disables_durably_and_all_that_waits_is_dead_in_bounded_time(tmp_pa
             # An operator's retry passes; what it comes to decides.
             (delivery,) = await it.deliveries("new")
             hook.outcomes.append(Outcome("again", "429", Reason.THROTTLED, after=2.0))
-            await it.app.desk.retry(delivery)
+            await it.app.desk.retry(delivery.key, delivery.id)
             await asyncio.sleep(1)
             await it.follow("newer")
             assert len(hook.sent) == 1
