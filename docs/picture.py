@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ TARGET = Path(__file__).with_name("demo.svg")
 
 
 class Camera(LiveBoard):
-    """The live board, whose last drawing is kept."""
+    """The live board on a large terminal, whose last drawing is kept."""
 
     def farewell(self, _story: Story, /) -> None:
         console = Console(record=True, width=124, file=io.StringIO())
@@ -31,10 +32,11 @@ class Camera(LiveBoard):
 
 
 async def main(seconds: float) -> None:
-    await Demo(Camera()).run(0, seconds)
+    await Demo(Camera()).run(None, seconds)
 
 
 if __name__ == "__main__":
     log.set_up("error", "console")
+    os.environ |= {"COLUMNS": "124", "LINES": "40"}
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 62))

@@ -19,7 +19,9 @@ from notifier.demo import SOURCES, Story, Told
 from notifier.model import Phase
 
 COUNTS_EVERY = 10.0  # seconds, of the plain lines
-MANY, FEW, TALL = 12, 6, 34  # messages shown on a terminal of more than so many lines, or not
+MANY, FEW = 12, 6  # messages shown on a large terminal, and on a small one
+WIDE, TALL = 110, 34  # columns and lines from which a terminal is large
+USUAL_ADDRESS = "http://127.0.0.1:8080"  # config/notifier.yaml has it, so that commands need not be told
 
 
 class Desk(Protocol):
@@ -46,15 +48,13 @@ def program() -> str:
 def next_steps(address: str) -> Sequence[tuple[str, str]]:
     """What to try now, and how."""
     me = program()
+    where = "" if address == USUAL_ADDRESS else f" --url {address}"
     return (
-        ("look at an order", f"{me} orders taxi/taxi-000 --url {address}"),
-        ("why was it told?", f"{me} why taxi/taxi-000 --url {address}"),
-        ("add a watch", f"{me} watch add taxi sim-driving-10s-waiting-20s-complete --url {address}"),
-        ("see the events", f"{me} events --follow --url {address}"),
-        (
-            "a real order API",
-            f"put its address and token into config/notifier.yaml, then: {me} run -c config/notifier.yaml",
-        ),
+        ("look at an order", f"{me} orders taxi/taxi-000{where}"),
+        ("why was it told?", f"{me} why taxi/taxi-000{where}"),
+        ("add a watch", f"{me} watch add taxi sim-driving-10s-waiting-20s-complete{where}"),
+        ("see the events", f"{me} events --follow{where}"),
+        ("a real order API", f"set its address and token in config/notifier.yaml, then: {me} run"),
     )
 
 
@@ -119,16 +119,23 @@ class LiveBoard:
             (f"{self._story.arrived} × driver arrived", "bold green"),
             f" · {self._address} · Ctrl-C ends it",
         )
-        most = MANY if self._console.height > TALL else FEW
-        parts: list[RenderableType] = [head, self._orders(), self._messages(most)]
-        if hints:
-            steps = Table.grid(padding=(0, 2))
-            for what, how in next_steps(self._address):
-                steps.add_row(Text(what, style="bold"), Text(how, overflow="fold"))
-            parts.append(Panel(steps, title="How to go on", border_style="green"))
+        if self._console.width >= WIDE and self._console.height >= TALL:
+            parts: list[RenderableType] = [head, self._table(), self._messages(MANY)]
+            if hints:
+                parts.append(Panel(self._steps(), title="How to go on", border_style="green"))
+        else:
+            parts = [head, self._lines(), self._messages(FEW // 2 if hints else FEW)]
+            if hints:
+                parts += [Text("How to go on", style="bold green"), self._steps()]
         return Group(*parts)
 
-    def _orders(self) -> RenderableType:
+    def _steps(self) -> RenderableType:
+        steps = Table.grid(padding=(0, 2))
+        for what, how in next_steps(self._address):
+            steps.add_row(Text(what, style="bold", no_wrap=True), Text(how, overflow="fold"))
+        return steps
+
+    def _table(self) -> RenderableType:
         rows = _rows(self._desk)
         phases = [phase.value for phase in Phase if any(row.get(phase.value) for row in rows.values())]
         table = Table(title="Followed orders", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
@@ -139,13 +146,20 @@ class LiveBoard:
             table.add_row(source, *(str(row.get(phase) or "·") for phase in phases))
         return table
 
+    def _lines(self) -> RenderableType:
+        """The same for a small terminal."""
+        table = Table.grid(padding=(0, 2))
+        for source, row in _rows(self._desk).items():
+            told = " · ".join(f"{row[phase]} {phase.replace('_', ' ')}" for phase in Phase if row.get(phase))
+            table.add_row(Text(source, style="bold", no_wrap=True), Text(told, no_wrap=True, overflow="ellipsis"))
+        return table
+
     def _messages(self, most: int) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for told in list(self._story.told)[-most:]:
-            style = "green" if told.arrived else ""
-            table.add_row(
-                told.at, Text(told.person, style="bold"), Text(told.text, style=style), Text(told.order, style="dim")
-            )
+            text = Text(told.text, style="green" if told.arrived else "", no_wrap=True, overflow="ellipsis")
+            order = Text(told.order, style="dim", no_wrap=True, overflow="ellipsis")
+            table.add_row(told.at, Text(told.person, style="bold"), text, order)
         for _ in range(most - len(self._story.told)):
             table.add_row("")
         return Panel(table, title="Told", title_align="left")
