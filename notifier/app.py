@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
+from functools import partial
 
 import orjson
 import structlog
@@ -13,7 +14,6 @@ from notifier.backends.sqlite.backend import SqliteBackend
 from notifier.clock import Clock, SystemClock
 from notifier.config.model import Config
 from notifier.config.watches import parse_watch
-from notifier.errors import Unavailable
 from notifier.metrics import Metrics, replace
 from notifier.model import Command, Fact
 from notifier.net.fetch import Fetch
@@ -23,13 +23,13 @@ from notifier.service.desk import Desk
 from notifier.service.endpoints import Endpoints
 from notifier.service.holds import Holds
 from notifier.service.notable import NotableLooks
+from notifier.service.patience import until_available
 from notifier.service.poller import Poller
 from notifier.service.supervisor import Supervisor
 from notifier.sinks.base import Sink
 
 log = structlog.get_logger()
 
-TRY_AGAIN = 1.0  # seconds, while the backend is unavailable
 LEAST_TO_CLOSE = 0.25  # seconds for connections to be closed
 
 
@@ -96,7 +96,9 @@ class App:
             log.warning("connections_not_closed")
 
     async def _run(self) -> None:
-        known = await self._known()  # before anything is sent: which endpoints are disabled, what is held
+        known = await until_available(
+            self.backend.known_facts, "facts_put_off"
+        )  # before anything is sent: which endpoints are disabled, what is held
         self._holds.begin()
         for fact in known:
             self._take(fact)
@@ -105,14 +107,6 @@ class App:
             group.create_task(self._holds.run(), name="held credentials")
             group.create_task(self._file_watches({fact.subject for fact in known}), name="watches of the file")
             await self.supervisor.run()
-
-    async def _known(self) -> Sequence[Fact]:
-        while True:
-            try:
-                return await self.backend.known_facts()
-            except Unavailable as error:
-                log.warning("facts_put_off", reason=str(error))
-                await asyncio.sleep(TRY_AGAIN)
 
     async def _learn(self) -> None:
         async for fact in self.backend.facts():
@@ -131,15 +125,13 @@ class App:
             if subject in known:
                 continue
             watch = parse_watch(body, self.config.sources, self.clock.now())
-            while True:
-                try:
-                    await self.backend.submit(Command(kind="put", key=watch.key, watch=watch, at=watch.updated_at))
-                    await self.backend.tell(Fact(subject=subject, at=watch.updated_at))
-                except Unavailable as error:
-                    log.warning("file_watch_put_off", reason=str(error))
-                    await asyncio.sleep(TRY_AGAIN)
-                else:
-                    break
+            put = Command(kind="put", key=watch.key, watch=watch, at=watch.updated_at)
+            fact = Fact(subject=subject, at=watch.updated_at)
+            await until_available(partial(self._put_once, put, fact), "file_watch_put_off")
+
+    async def _put_once(self, put: Command, fact: Fact) -> None:
+        await self.backend.submit(put)
+        await self.backend.tell(fact)
 
     def _breaker_of(self, sink: str) -> int:
         way = self.runtime.ways.get(sink)

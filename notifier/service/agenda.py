@@ -92,13 +92,6 @@ class Agenda(Generic[ItemT]):
         if not paused:
             self._arm()
 
-    def __len__(self) -> int:
-        return len(self._heap)
-
-    def lag(self) -> int:
-        """How late the earliest entry is, in ms."""
-        return max(0, self._clock.now() - self._heap[0][0]) if self._heap else 0
-
     async def close(self, within: float = 0) -> None:
         """Takes nothing more; what is at work has `within` seconds to end, then it is cancelled."""
         self._closed = True

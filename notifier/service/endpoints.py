@@ -1,15 +1,14 @@
 """What is known of each endpoint: breaker (this replica's own), Retry-After and 410 (durable, told to all replicas)."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from notifier.clock import Clock
-from notifier.errors import Unavailable
 from notifier.model import Fact, Instant
 from notifier.net.breaker import Breaker
+from notifier.service.patience import until_available
 from notifier.sinks.base import Outcome
 
 log = structlog.get_logger()
@@ -18,7 +17,6 @@ SUBJECT = "endpoint:"
 BREAKER_HOLD = 30.0  # seconds
 LONGEST_HOLD = 86_400_000  # ms: Retry-After is believed up to a day
 HOLD_TOLD_FROM = 1_000  # ms: a shorter one is over before another replica hears of it
-TELL_AGAIN = 1.0  # seconds between tries while the backend is unavailable
 
 
 class Endpoint:
@@ -109,9 +107,4 @@ class Endpoints:
             held_until=endpoint.held_until,
             at=endpoint.known_at,
         )
-        while True:
-            try:
-                return await self._tell(fact)
-            except Unavailable as error:
-                log.warning("fact_put_off", sink=endpoint.sink, reason=str(error))
-                await asyncio.sleep(TELL_AGAIN)
+        await until_available(lambda: self._tell(fact), "fact_put_off", sink=endpoint.sink)
