@@ -171,6 +171,54 @@ _MODELS: Mapping[EventType, type[Shape]] = {
 }
 
 
+class Attempted(Shape):
+    at: Time
+    status: str | None
+    """The other side's code."""
+    reason: str | None
+    ms: int
+
+
+class GivenUp(Shape):
+    """The delivery; `notifier deliveries retry ID` sends it again."""
+
+    id: str
+    sink: str
+    to: str | None
+    """Masked; null where the sink has an address of its own."""
+    rule: str
+    template: str | None
+    attempts: list[Attempted]
+
+
+class Refused(Shape):
+    """The record that was skipped."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class DeadLetter(Shape):
+    """Either a delivery that was given up, or a record of an input topic that could not be used."""
+
+    kind: Annotated[str, WithJsonSchema({"type": "string", "examples": ["delivery", "input"]})]
+    at: Time
+    key: str | None
+    """The order key, as far as it is known."""
+    reason: str
+    detail: str
+    """What to do about it, or the other side's words; short, without personal data."""
+    delivery: GivenUp | None
+    event: dict[str, object] | None
+    """The CloudEvent that it was about, structured."""
+    record: Refused | None
+
+
+def event_models() -> Mapping[EventType, type[Shape]]:
+    return _MODELS
+
+
 @cache
 def event_schemas() -> Mapping[str, dict[str, Any]]:
     """File name (`notifier.order.lost.v1.json`) to schema; an event's `dataschema` is `/schemas/<file name>`."""

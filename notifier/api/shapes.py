@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from notifier.api.desk import Live
-from notifier.api.masks import masked
+from notifier.masks import masked
 from notifier.backends.base import Order
 from notifier.envelope import structured
 from notifier.errors import Reason

@@ -1,4 +1,4 @@
-"""`notifier schema`: the schemas of the configuration, of the events and of the HTTP API."""
+"""`notifier schema`: the schemas of the configuration, of the events, of the HTTP API and of the Kafka topics."""
 
 import sys
 
@@ -7,10 +7,10 @@ import orjson
 
 
 @click.command()
-@click.argument("what", type=click.Choice(("config", "event", "openapi")))
+@click.argument("what", type=click.Choice(("config", "event", "openapi", "asyncapi")))
 @click.option("--json", is_flag=True, expose_value=False, help="Print JSON, which it does in any case.")
 def schema(what: str) -> None:
-    """Print the JSON Schema of the configuration or of the events' data, or the OpenAPI document."""
+    """Print the JSON Schema of the configuration or of the events' data, or the OpenAPI or AsyncAPI document."""
     sys.stdout.write(text(what))
 
 
@@ -28,6 +28,10 @@ def _document(what: str) -> object:
         from notifier.api.openapi import document
 
         return document()
+    if what == "asyncapi":
+        from notifier.api import asyncapi
+
+        return asyncapi.document()
     return _events()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from notifier.api.masks import masked
+from notifier.masks import masked
 from notifier.cli import options, show
 from notifier.clock import Clock, SystemClock
 from notifier.config.load import load

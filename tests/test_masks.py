@@ -1,6 +1,6 @@
 import pytest
 
-from notifier.api.masks import masked
+from notifier.masks import masked
 from notifier.api.shapes import code
 
 
