@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
 
-.PHONY: help run test check format bench schema lock clean dev
+.PHONY: help run test check format bench schema release-schemas lock clean dev
 
 help: ## Lists what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ format: $(DEV_STAMP) ## Formats the code and mends what lint can mend
 
 bench: $(DEV_STAMP) ## Polls a second against a bare fetching loop; memory and start of 200,000 orders
 	@$(BIN)/python -m bench
+
+release-schemas: $(STAMP) ## At a release: the events' schemas that later changes are held against
+	$(BIN)/notifier schema event > tests/data/released-event-schemas.json
 
 schema: $(STAMP) ## Writes config/schema.json anew
 	$(BIN)/notifier schema config > config/schema.json

@@ -4,6 +4,15 @@ import os
 
 import pytest
 
+from notifier import envelope
+from tests.contracts import published
+
+# Before anything else imports it: whatever any test publishes in this process is held against the published schemas.
+vars(envelope)["seal"] = published.checked(envelope.seal)
+
+
+pytest_plugins = ("tests.kafka.plugin",)
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ import aiohttp
 import yaml
 from yarl import URL
 
+from tests.contracts import published
 from tests.outside.waiting import until
 
 NOTIFIER = (sys.executable, "-m", "notifier")
@@ -127,6 +129,10 @@ class Program:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
+        backend = self.config["backend"]
+        if backend["type"] == "sqlite":
+            with contextlib.suppress(sqlite3.DatabaseError):  # some tests leave a damaged file behind
+                published.check_file(self.folder / backend["path"])
 
     # HTTP
 
