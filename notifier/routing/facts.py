@@ -16,6 +16,7 @@ class Facts(Value, frozen=True, kw_only=True):
 
     source: str
     type: str
+    key: str = ""
     locale: str = "en"
     timezone: str | None = None
     labels: Mapping[str, str] = {}
@@ -40,6 +41,7 @@ def pack(event: Event, watch: Watch, recipient: Recipient) -> bytes:
     facts = Facts(
         source=watch.source,
         type=event.type.value,
+        key=event.key,
         locale=recipient.locale,
         timezone=recipient.timezone,
         labels=watch.labels,
