@@ -26,6 +26,7 @@ class Reason(StrEnum):
     INTERNAL = "internal"  # a fault of ours: logged with its trace
     # a delivery
     REFUSED = "refused"  # the other side said no for good
+    DEFERRED = "deferred"  # a mail server asks to come again (4xx): greylisting, a full mailbox
     RETRIES_EXHAUSTED = "retries_exhausted"
     ENDPOINT_DISABLED = "endpoint_disabled"
     FORBIDDEN_TARGET = "forbidden_target"
@@ -78,16 +79,26 @@ class Conflict(NotifierError):
 
 
 class LookFailed(NotifierError):
-    """A look without a snapshot. `after`: not before this many seconds (Retry-After), for this order."""
+    """A look without a snapshot. `after`: not before this many seconds (Retry-After), for this order.
+
+    `sent`: False where it is sure that nothing of the request went out.
+    """
 
     def __init__(
-        self, reason: Reason, detail: str = "", *, after: float | None = None, status: int | None = None
+        self,
+        reason: Reason,
+        detail: str = "",
+        *,
+        after: float | None = None,
+        status: int | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
         self.after = after
         self.status = status
+        self.sent = sent
 
 
 class BackendError(NotifierError):

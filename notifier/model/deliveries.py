@@ -9,7 +9,7 @@ from notifier.model.words import Instant, Value
 
 
 class Attempt(Value, frozen=True, kw_only=True):
-    """One send. `status` is the other side's code as text; `ms` how long it took."""
+    """One send. `status` is the other side's code as text; `ms` how long it took; `units` the segments of an SMS."""
 
     at: Instant
     outcome: Literal["delivered", "again", "dead", "gone"]
@@ -17,6 +17,7 @@ class Attempt(Value, frozen=True, kw_only=True):
     reason: str | None = None
     detail: str = ""
     ms: int = 0
+    units: int = 1
 
 
 DeliveryState: TypeAlias = Literal["pending", "sending", "delivered", "dead", "expired", "skipped"]

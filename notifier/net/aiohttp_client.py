@@ -34,14 +34,23 @@ class AiohttpFetch:
         headers: Mapping[str, str] = HEADERS,
         tls: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
+        connect_ms: int | None = None,
+        reuse: bool = True,
     ) -> None:
         """`timeout_ms`: one attempt, from the wait for a connection to the body's end. `max_body`: bytes, unpacked.
 
         `guard`: for URLs that somebody else gave. `tls`: instead of the system's certificate authorities.
+        `connect_ms`: until a connection stands; after it is sure that nothing was sent. Without `reuse` every request
+        has a connection of its own: none is written to one that the other side is just closing.
         """
         if timeout_ms <= 0:
             raise ValueError("a time-out of 0 would never end: write at least 1ms")
-        self._timeout = aiohttp.ClientTimeout(total=timeout_ms / 1000, ceil_threshold=float("inf"))
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout_ms / 1000,
+            connect=None if connect_ms is None else connect_ms / 1000,
+            ceil_threshold=float("inf"),
+        )
+        self._reuse = reuse
         self._max_body = max_body
         self._concurrency = concurrency
         self._guard = guard
@@ -107,7 +116,7 @@ class AiohttpFetch:
 
     def _session_for(self, url: URL) -> aiohttp.ClientSession:
         if self._closed:
-            raise aiohttp.ClientConnectionError("closed")
+            raise LookFailed(Reason.CONNECTION, "closed", sent=False)
         if self._guard is not None and url.scheme != "https":
             if self._plain is None:
                 self._plain = self._open(plain=True)
@@ -122,7 +131,8 @@ class AiohttpFetch:
             self._resolver = aiohttp.DefaultResolver()
         connector = aiohttp.TCPConnector(
             limit=self._concurrency,
-            keepalive_timeout=KEEP_ALIVE,
+            keepalive_timeout=KEEP_ALIVE if self._reuse else None,
+            force_close=not self._reuse,
             ssl=self._tls or True,
             resolver=_GuardedResolver(self._resolver, guard, plain) if guard and self._resolver else self._resolver,
             socket_factory=_guarded_sockets(guard, plain) if guard else None,

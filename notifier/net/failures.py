@@ -34,6 +34,15 @@ TABLE: tuple[tuple[type[BaseException], Reason, str], ...] = (
     (OSError, Reason.CONNECTION, "connection lost"),
 )
 
+UNSENT: tuple[type[BaseException], ...] = (
+    ForbiddenAddress,
+    aiohttp.ClientConnectorError,  # refused, not resolved, no TLS: all of them before a request is written
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+)
+"""After these it is sure that nothing of the request went out."""
+
 MAPPED: tuple[type[Exception], ...] = (aiohttp.ClientError, HttpProcessingError, OSError)
 """What an adapter catches; `TimeoutError` and `ssl.SSLError` are OSErrors."""
 
@@ -41,13 +50,13 @@ MAPPED: tuple[type[Exception], ...] = (aiohttp.ClientError, HttpProcessingError,
 def failed(error: Exception) -> LookFailed:
     """The failure of one attempt, in bounded words, for an exception of one of the MAPPED classes."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ForbiddenAddress):
-        return LookFailed(Reason.FORBIDDEN_TARGET, str(error.os_error))
+        return LookFailed(Reason.FORBIDDEN_TARGET, str(error.os_error), sent=False)
     cause = error.__cause__
     if isinstance(error, aiohttp.ClientPayloadError) and isinstance(cause, ContentEncodingError):
         error = cause  # it came whole, as far as it is known
     for kind, reason, words in TABLE:
         if isinstance(error, kind):
-            return LookFailed(reason, _more(error, words))
+            return LookFailed(reason, _more(error, words), sent=not isinstance(error, UNSENT))
     return LookFailed(Reason.CONNECTION, "connection failed")
 
 

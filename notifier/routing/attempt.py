@@ -39,6 +39,9 @@ class Outcome(Protocol):
     @property
     def after(self) -> float | None: ...
 
+    @property
+    def units(self) -> int: ...
+
 
 def after(
     delivery: Delivery, outcome: Outcome, retries: Sequence[int], now: Instant, began: Instant, spread: float
@@ -59,7 +62,7 @@ def after(
         case "gone":
             return finish(tried, "dead", Reason.ENDPOINT_DISABLED, now)
         case "dead":
-            return finish(tried, "dead", outcome.reason or Reason.REFUSED, now)
+            return finish(tried, "dead", _words(outcome) or outcome.reason or Reason.REFUSED, now)
         case "again":
             if delivery.tries >= len(retries):
                 return finish(tried, "dead", Reason.RETRIES_EXHAUSTED, now)
@@ -116,6 +119,11 @@ def _again(delivery: Delivery, wait: int, retry_after: float | None, now: Instan
     )
 
 
+def _words(outcome: Outcome) -> str:
+    """The other side's own, where it said no for good (INTERFACE, 'Sink keys', Email)."""
+    return outcome.detail if outcome.reason in (Reason.REFUSED, Reason.UNAUTHORIZED) else ""
+
+
 def _remember(attempts: tuple[Attempt, ...], outcome: Outcome, now: Instant, began: Instant) -> tuple[Attempt, ...]:
     made = Attempt(
         at=began,
@@ -124,6 +132,7 @@ def _remember(attempts: tuple[Attempt, ...], outcome: Outcome, now: Instant, beg
         reason=outcome.reason,
         detail=outcome.detail,
         ms=max(now - began, 0),
+        units=outcome.units,
     )
     kept = (*attempts, made)
     return kept if len(kept) <= MOST_ATTEMPTS else (kept[0], *kept[-(MOST_ATTEMPTS - 1) :])

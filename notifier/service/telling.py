@@ -3,6 +3,7 @@
 import orjson
 import structlog
 
+from notifier.errors import Reason
 from notifier.instants import from_text
 from notifier.metrics import Metrics
 from notifier.model import Delivery, Instant
@@ -31,8 +32,16 @@ def note(metrics: Metrics, before: Delivery, outcome: Outcome, after: Delivery, 
 
 
 def given_up(metrics: Metrics, delivery: Delivery) -> None:
-    log.warning("delivery_given_up", id=delivery.id, sink=delivery.sink, state=delivery.state, reason=delivery.reason)
-    metrics.deliveries.labels(delivery.sink, delivery.state, delivery.reason or "").inc()
+    reason = _bounded(delivery)
+    log.warning("delivery_given_up", id=delivery.id, sink=delivery.sink, state=delivery.state, reason=reason)
+    metrics.deliveries.labels(delivery.sink, delivery.state, reason).inc()
+
+
+def _bounded(delivery: Delivery) -> str:
+    """Why, as one of our own words: where the other side's stand as the reason, that of the attempt which got them."""
+    if delivery.reason is None or delivery.reason in Reason.__members__.values():
+        return delivery.reason or ""
+    return (delivery.attempts[-1].reason if delivery.attempts else None) or Reason.REFUSED
 
 
 def _earliest(delivery: Delivery) -> Instant:

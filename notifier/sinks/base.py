@@ -24,13 +24,17 @@ class Message(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How one attempt ended. `after` is Retry-After in seconds; `gone` disables the endpoint (410)."""
+    """How one attempt ended. `after` is Retry-After in seconds; `gone` disables the endpoint (410).
+
+    `units` is what it cost, or may have cost: the segments of an SMS.
+    """
 
     kind: Literal["delivered", "again", "dead", "gone"]
     status: str | None = None
     reason: Reason | None = None
     detail: str = ""  # the other side's words, short, without secrets or whole addresses
     after: float | None = None
+    units: int = 1
 
 
 class Sink(Protocol):

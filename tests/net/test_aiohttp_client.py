@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 import time
 import tracemalloc
 import zlib
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from notifier.errors import LookFailed, Reason
 from notifier.net.aiohttp_client import AiohttpFetch
@@ -294,3 +296,36 @@ async def test_no_tls_at_the_other_end(fetch: AiohttpFetch) -> None:
     async with server:
         told = await failure(fetch(Request(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/order")))
     assert (told.reason, told.detail) == (Reason.TLS, "no TLS connection")
+
+
+class NoResolver(AbstractResolver):
+    """A name server that never answers."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        await asyncio.Event().wait()
+        return []
+
+    async def close(self) -> None: ...
+
+
+async def test_a_connection_that_never_stands_is_told_from_an_answer_that_never_comes(peer: Peer) -> None:
+    fetch = AiohttpFetch(timeout_ms=400, connect_ms=50, max_body=MAX_BODY, concurrency=1, resolver=NoResolver())
+    unconnected = await failure(fetch(Request("http://name.example/")))
+    await fetch.close()
+    assert (unconnected.reason, unconnected.sent) == (Reason.TIMEOUT, False)
+
+    peer.always = silence
+    fetch = AiohttpFetch(timeout_ms=100, connect_ms=50, max_body=MAX_BODY, concurrency=1)
+    unanswered = await failure(fetch(Request(peer.url)))
+    await fetch.close()
+    assert (unanswered.reason, unanswered.sent) == (Reason.TIMEOUT, True)
+
+
+async def test_without_reuse_every_request_has_its_own_connection(peer: Peer) -> None:
+    fetch = AiohttpFetch(timeout_ms=500, max_body=MAX_BODY, concurrency=1, reuse=False)
+    for _ in range(3):
+        await fetch(Request(peer.url))
+    await fetch.close()
+    assert peer.connections == 3

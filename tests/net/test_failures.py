@@ -104,3 +104,24 @@ def test_a_class_that_nobody_knows_yet_is_a_bounded_reason_too() -> None:
 
     assert failed(New("secret")).reason is Reason.CONNECTION
     assert "secret" not in str(failed(New("secret")))
+
+
+@pytest.mark.parametrize(
+    ("error", "sent"),
+    [
+        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "refused")), False),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "unknown")), False),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "no")), False),
+        (aiohttp.ClientConnectorError(KEY, ForbiddenAddress("private")), False),
+        (aiohttp.ConnectionTimeoutError(), False),
+        (aiohttp.InvalidURL("x"), False),
+        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ClientOSError(104, "reset"), True),
+        (aiohttp.ServerTimeoutError(), True),
+        (TimeoutError(), True),
+        (aiohttp.ClientPayloadError(), True),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_surely_did_not_go_out(error: Exception, sent: bool) -> None:
+    assert failed(error).sent is sent

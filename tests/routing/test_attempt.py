@@ -60,6 +60,9 @@ def test_the_end_of_the_schedule_is_the_end() -> None:
     ("outcome", "reason"),
     [
         (Outcome("dead", "550"), "refused"),
+        (Outcome("dead", "550", Reason.REFUSED, "5.1.1 No such mailbox"), "5.1.1 No such mailbox"),
+        (Outcome("dead", "535", Reason.UNAUTHORIZED, "5.7.8 Wrong password"), "5.7.8 Wrong password"),
+        (Outcome("dead", None, Reason.OUTCOME_UNKNOWN, "no answer in time"), "outcome_unknown"),
         (Outcome("dead", None, Reason.FORBIDDEN_TARGET), "forbidden_target"),
         (Outcome("gone", "410", Reason.REFUSED), "endpoint_disabled"),
     ],
