@@ -10,6 +10,7 @@ import jsonschema_rs
 import orjson
 
 from notifier import codec
+from notifier.backends.audit import Audit
 from notifier.model import CloudEvent
 from notifier.schemas import event_schemas
 
@@ -46,12 +47,20 @@ def checked(seal: Callable[P, CloudEvent]) -> Callable[P, CloudEvent]:
 
 
 def check_file(path: Path) -> int:
-    """Every event in a notifier's file; how many there were."""
+    """Every event in a notifier's file, by itself and all together; how many there were."""
     if not path.exists():
         return 0
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-        records = connection.execute("SELECT record FROM events").fetchall()
+        records = connection.execute("SELECT number, record FROM events ORDER BY number").fetchall()
+        (horizon,) = connection.execute("SELECT value FROM meta WHERE name = 'horizon'").fetchone()
     connection.close()
-    for (record,) in records:
-        check(codec.unpack_event(record))
+    audit = Audit()
+    if horizon:
+        audit.cut(0)
+    for number, record in records:
+        event = codec.unpack_event(record)
+        check(event)
+        audit.event(0, number, event.key, event.attributes["type"], event.data)
+    found = audit.finish()
+    assert not found, found
     return len(records)
