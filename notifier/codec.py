@@ -15,7 +15,7 @@ import msgspec
 
 from notifier.codec_words import WORDS
 from notifier.errors import BackendError, LookFailed, Reason, Refused
-from notifier.model import CloudEvent, Delivery, Instant, Phase, Schedule, State, Watch
+from notifier.model import CloudEvent, Delivery, DeliveryState, Instant, Phase, Schedule, State, Watch
 
 FORMAT = 1
 MOST_BYTES = 900_000
@@ -67,6 +67,31 @@ class Peek(msgspec.Struct, frozen=True, array_like=True, gc=False):
     watch_number: int
 
 
+class _SequencePeek(msgspec.Struct, frozen=True, gc=False):
+    sequence: str = "0"
+
+
+class _EventPeek(msgspec.Struct, frozen=True, gc=False):
+    attributes: _SequencePeek = _SequencePeek()
+
+
+class DeliveryPeek(msgspec.Struct, frozen=True, gc=False):
+    """What lists of deliveries are asked by, by the delivery's names."""
+
+    id: str
+    key: str
+    sink: str
+    created_at: Instant
+    event: _EventPeek = _EventPeek()
+    state: DeliveryState = "pending"
+    to: str | None = None
+    finished_at: Instant | None = None
+
+    @property
+    def sequence(self) -> int:
+        return int(self.event.attributes.sequence)
+
+
 def pack_watch(watch: Watch) -> bytes:
     """TooLarge above `MOST_BYTES`, as every `pack_…`."""
     return _whole("watch", _WATCH.encode(watch))
@@ -87,6 +112,14 @@ def pack_delivery(delivery: Delivery, event: bool = True) -> bytes:
 def unpack_delivery(data: bytes, event: CloudEvent | None = None) -> Delivery:
     delivery = _DELIVERY.decode(_payload("delivery", data))
     return delivery if event is None else msgspec.structs.replace(delivery, event=event)
+
+
+def peek_delivery(data: bytes) -> DeliveryPeek:
+    """About 4 us: of one that was packed with its event, what a list asks by."""
+    try:
+        return _DELIVERY_PEEK.decode(_payload("delivery", data))
+    except _UNREADABLE as error:
+        _damaged("delivery", error)
 
 
 def pack_event(event: CloudEvent) -> bytes:
@@ -150,6 +183,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _encode = msgspec.msgpack.Encoder().encode
 _PEEK = msgspec.msgpack.Decoder(Peek)
+_DELIVERY_PEEK = msgspec.msgpack.Decoder(DeliveryPeek)
 _MAP = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 _ELSEWHERE = CloudEvent(attributes={}, data=b"")

@@ -115,9 +115,9 @@ DELIVERY = "d.record, d.sealed, e.record FROM deliveries d LEFT JOIN events e ON
 
 
 def unpack_delivery(record: bytes, sealed: bytes | None, event: bytes | None) -> Delivery:
+    """Its event is the `sealed` one, else the row's that it refers to, else in the record itself."""
     whole = event if sealed is None else sealed
-    assert whole is not None  # an event and the deliveries that refer to it go together
-    return codec.unpack_delivery(record, codec.unpack_event(whole))
+    return codec.unpack_delivery(record, None if whole is None else codec.unpack_event(whole))
 
 
 def open_deliveries(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, Delivery]]:

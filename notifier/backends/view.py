@@ -37,6 +37,8 @@ MOST_ITEMS = 1_000
 class SqlView:
     """`events` rings for each new event; its `newest` is where a follower of live events begins."""
 
+    deliveries_by: tuple[str, ...] = ("d.created_at", "d.number")  # what a page of deliveries is sorted by, and its cursor
+
     def __init__(self, read: Read, events: Bell, clock: Clock) -> None:
         self._read = read
         self._bell = events
@@ -44,6 +46,8 @@ class SqlView:
 
     async def find(self, query: Query[T], /) -> Page[T]:
         plan = _PLANS[type(query)](query)
+        if isinstance(query, DeliveryQuery):
+            plan = plan._replace(by=self.deliveries_by)
         limit = min(max(query.limit, 1), MOST_ITEMS)
         rows = await self._read(lambda connection: plan.run(connection, query.cursor, limit))
         return cast(Page[T], rows)

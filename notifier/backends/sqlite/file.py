@@ -11,7 +11,7 @@ import structlog
 from notifier.backends import tables
 from notifier.backends.sqlite import opening
 from notifier.backends.sqlite.errors import is_fault, mapped
-from notifier.backends.sqlite.worker import Worker
+from notifier.backends.worker import Worker
 from notifier.errors import LeaseLost, Unavailable
 from notifier.model import Instant
 

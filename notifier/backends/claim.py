@@ -1,4 +1,4 @@
-"""The claim of a database file: one process, one backend.
+"""The claim of a file: one process, one backend.
 
 An operating system's lock on a file beside it, so that a kill frees it. It is not a lock on the database file itself:
 closing any descriptor of that one would drop the locks that SQLite holds on it (https://www.sqlite.org/howtocorrupt.html,
