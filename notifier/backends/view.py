@@ -37,7 +37,8 @@ MOST_ITEMS = 1_000
 class SqlView:
     """`events` rings for each new event; its `newest` is where a follower of live events begins."""
 
-    deliveries_by: tuple[str, ...] = ("d.created_at", "d.number")  # what a page of deliveries is sorted by, and its cursor
+    deliveries_by: tuple[str, ...] = ("d.created_at", "d.number")
+    """What pages of deliveries are sorted by, and their cursors name."""
 
     def __init__(self, read: Read, events: Bell, clock: Clock) -> None:
         self._read = read

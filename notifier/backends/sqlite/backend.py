@@ -17,9 +17,9 @@ import structlog
 from notifier.backends import tables
 from notifier.backends.base import Lease
 from notifier.backends.bell import Bell, Bells
+from notifier.backends.claim import Claim
 from notifier.backends.lease import TableLease
 from notifier.backends.sqlite.backup import backup_file
-from notifier.backends.claim import Claim
 from notifier.backends.sqlite.file import File
 from notifier.backends.sqlite.group import Group
 from notifier.backends.sqlite.opening import prepare

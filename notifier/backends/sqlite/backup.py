@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from notifier.backends.sqlite import opening
 from notifier.backends.claim import Claim
+from notifier.backends.sqlite import opening
 from notifier.backends.sqlite.new_life import begin_new_lives
 from notifier.clock import Clock, SystemClock
 from notifier.errors import Refused
