@@ -9,13 +9,11 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from notifier.addresses import email as email
+from notifier.addresses import phone as phone
+
 MAX_URL = 2048
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_EMAIL = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}")  # RFC 5321, dot-string form
-_PHONE_FILL = str.maketrans("", "", " \u00a0\u202f-\u2010\u2011\u2012\u2013\u2014()[]")
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164: at most 15 digits, none of them a leading 0
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")  # BCP 47, without its private use
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HOST = re.compile(r"[\w.~-]+|[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?")
@@ -26,21 +24,6 @@ def clean(text: str) -> str:
     if match := _UNPRINTABLE.search(text):
         raise ValueError(f"holds the character U+{ord(match[0]):04X}: remove it")
     return text
-
-
-def email(text: str) -> str:
-    match = _EMAIL.fullmatch(text)
-    if match is None or len(match["local"]) > 64 or len(text) > 254:
-        raise ValueError("is not one plain email address: write it as name@example.org, without a name or a comma")
-    return text
-
-
-def phone(text: str) -> str:
-    """'+7 (912) 099-55-13' -> '+79120995513'."""
-    number = text.translate(_PHONE_FILL)
-    if _PHONE.fullmatch(number) is None:
-        raise ValueError("is not a phone number: write it as +12025550123, with the country's code, without extensions")
-    return number
 
 
 def webhook(text: str) -> str:

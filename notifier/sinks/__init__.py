@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from notifier.clock import Clock
-from notifier.sinks import console, webhook
+from notifier.sinks import console, email, webhook
 from notifier.sinks.base import Sink, SinkSettings
 
 
@@ -18,4 +18,5 @@ class Registration(NamedTuple):
 REGISTRY: Mapping[str, Registration] = {
     "console": Registration(console.ConsoleSettings, console.build),
     "webhook": Registration(webhook.WebhookSettings, webhook.build),
+    "email": Registration(email.EmailSettings, email.build),
 }

@@ -55,7 +55,7 @@ def read_secret(path: str) -> Secret:
     try:
         return Secret(path=Path(path))
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text: put the keys alone into it") from None
+        raise ValueError(f"{path} is not UTF-8 text: put the secret alone into it") from None
     except OSError as error:
         raise ValueError(
             f"{path} cannot be read ({error.strerror}): it must be a file that this user may read"

@@ -165,7 +165,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         "  trips: {type: business_v2, token: ${UNSET}, poll: {arived: 5s}}\n"
         "  nope: {type: busines_v2}\n"
         "sinks:\n"
-        "  mail: {type: email, host: smtp.example.org}\n"
+        "  mail: {type: emial, host: smtp.example.org}\n"
         "rules:\n"
         "  - {name: a, when: {phase: arrivd, source: trip}, send: [{sink: mail}, {sink: hok}]}\n"
         "watches:\n"
@@ -188,7 +188,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     ]
     assert all("(line " in message for message in found.values())
     assert "UNSET is not set" in found["sources.trips.token"]
-    assert "known are console, webhook" in found["sinks.mail.type"]
+    assert "did you mean email" in found["sinks.mail.type"]
     assert "did you mean business_v2" in found["sources.nope.type"]
 
 

@@ -15,7 +15,7 @@ from tests.sinks.make import SECRET
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "config" / "examples" / "sinks"
-ENVIRONMENT = {"HOOK_SECRET": SECRET}
+ENVIRONMENT = {"HOOK_SECRET": SECRET, "MAIL_PASSWORD": "given"}
 
 
 def adapters() -> set[str]:
