@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from notifier.config.limits import Caps, QuietHours, Rate, parse_day, parse_rate, parse_time
+from notifier.net.kafka.settings import BootstrapServers, KafkaSecurity, TopicName
 from notifier.sources.base import Model
 
 
@@ -15,25 +16,14 @@ class SqliteSettings(Model):
     path: str = Field(default="var/notifier.db", min_length=1)
 
 
-class KafkaSecurity(Model):
-    """How the brokers are reached."""
-
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    username: str | None = None
-    password: str | None = None
-    password_file: str | None = None
-    ca_file: str | None = None
-
-
 class KafkaSettings(Model):
     """Any number of equal replicas that share the work through Kafka."""
 
     type: Literal["kafka"]
-    bootstrap_servers: tuple[str, ...] = Field(min_length=1)
-    topic_prefix: str = "notifier"
-    partitions: int = Field(default=12, ge=1)
-    replication_factor: int = Field(default=3, ge=1)
+    bootstrap_servers: BootstrapServers
+    topic_prefix: Annotated[TopicName, Field(max_length=200)] = "notifier"
+    partitions: int = Field(default=12, ge=1, le=10_000)
+    replication_factor: int = Field(default=3, ge=1, le=32_767)
     security: KafkaSecurity = KafkaSecurity()
 
 
