@@ -12,12 +12,12 @@ from itertools import chain
 from typing import Literal
 from urllib.parse import quote
 
+from notifier.expressions import Query
 from notifier.model import Cost, Entry, Performer, Schedule, Snapshot, Vehicle
 from notifier.net.fetch import Request, Response
 from notifier.sources import checks, refusals
 from notifier.sources.base import ACCEPT, salt_of
 from notifier.sources.entries import numbered
-from notifier.sources.expressions import Query
 from notifier.sources.json_settings import JsonSettings
 from notifier.sources.reading import as_instant, as_list, as_number, as_status, as_text, decode, unreadable
 from notifier.sources.templates import Template

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from notifier.expressions import Expression
 from notifier.model import Phase
 from notifier.sources import checks
 from notifier.sources.base import Model, SourceSettings
-from notifier.sources.expressions import Expression
 from notifier.sources.templates import Template
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -7,8 +7,8 @@ import jmespath.exceptions
 import pytest
 
 from notifier.errors import LookFailed, Reason
+from notifier.expressions import FOREIGN, Query
 from notifier.model import Cost, Phase
-from notifier.sources.expressions import FOREIGN, Query
 from tests.sources.adapters import ADAPTERS
 
 ADAPTER = ADAPTERS["json"]
