@@ -5,7 +5,6 @@ was before is what the one of its kind before it said is after. The owner's stor
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -56,10 +55,11 @@ class _Data(msgspec.Struct):
 class _Life:
     """What is known of one life of an order: the ids by sequence are kept until the next life begins."""
 
-    __slots__ = ("highest", "ids", "last", "missing", "status")
+    __slots__ = ("highest", "ids", "last", "marked", "missing", "status")
 
     def __init__(self) -> None:
         self.highest = 0
+        self.marked = 0
         self.missing: set[int] = set()
         self.ids: dict[int, tuple[str, int]] = {}  # sequence: id, hash of its bytes
         self.last: dict[str, Any] = {}  # `after` by type
@@ -145,16 +145,24 @@ class Audit:
         if before is not None and before != last:
             self._found("forked", *at, f"begins at {_short(before)}, but the one before ended at {_short(last)}")
 
+    def mark(self) -> None:
+        """The states that are told from now on were read after the events so far: none of these may be beyond them."""
+        for life in self._lives.values():
+            life.marked = life.highest
+
     def state(self, partition: int, key: str, number: int, sequence: int, place: str) -> None:
         """An order's stored state; after all events. Where they begin late, they may all be past their retention."""
         life = self._lives.get((key, number))
         highest = life.highest if life else 0
+        at = (key, number, sequence, place)
         if highest < sequence and (life is not None or partition not in self._cut):
-            self._found(
-                "lost", key, number, sequence, place, f"the state is at {sequence}, the events end at {highest}"
-            )
-        elif highest > sequence:
-            self._found("forked", key, number, sequence, place, f"the state is at {sequence}, the events at {highest}")
+            self._found("lost", *at, f"the state is at {sequence}, the events end at {highest}")
+        elif life is not None and life.marked > sequence:
+            self._found("forked", *at, f"the state is at {sequence}, the events were at {life.marked} before")
+
+    def forked_shard(self, place: str, detail: str) -> None:
+        """Two owners wrote one shard."""
+        self._found("forked", "", 0, 0, place, detail)
 
     def finish(self) -> list[Finding]:
         """Everything found, gaps included; after the last record."""

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "events": "notifier.cli.events:events",
     "send-test": "notifier.cli.send_test:send_test",
     "schema": "notifier.cli.schema:schema",
+    "verify": "notifier.cli.verify:verify",
     "backup": "notifier.cli.backup:backup",
     "restore": "notifier.cli.backup:restore",
     "sign": "notifier.cli.webhooks:COMMANDS",

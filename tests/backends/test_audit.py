@@ -109,9 +109,20 @@ def test_a_life_whose_beginning_is_past_its_retention_is_sound() -> None:
 @pytest.mark.parametrize(("sequence", "expected"), [(6, []), (7, ["lost"]), (5, ["forked"])])
 def test_the_stored_state_agrees_with_the_events(sequence: int, expected: list[str]) -> None:
     audit = audited(timeline())
+    audit.mark()
     life = orjson.loads(timeline()[0].data)["order"]["life"]
     audit.state(shard_of(WATCH.key, PARTITIONS), WATCH.key, life, sequence, "shards[1]@5")
     assert [finding.kind for finding in audit.findings] == expected
+
+
+def test_events_that_came_after_the_state_was_read_are_no_harm() -> None:
+    audit = audited(timeline()[:4])
+    audit.mark()
+    here = shard_of(WATCH.key, PARTITIONS)
+    for offset, event in enumerate(timeline()[4:], 4):
+        audit.event(here, offset, event.key, event.attributes["type"], event.data)
+    audit.state(here, WATCH.key, orjson.loads(timeline()[0].data)["order"]["life"], 4, "shards[1]@5")
+    assert audit.finish() == []
 
 
 def test_a_state_without_any_event_is_a_loss_unless_they_may_be_past_their_retention() -> None:
