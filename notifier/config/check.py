@@ -4,15 +4,18 @@ All of it looks at the values as they stand in the file, so that an error in one
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from notifier.config import addresses, messages
+from notifier.config.rules import TEMPLATES
 from notifier.config.text import Where
 from notifier.config.tokens import read_tokens
 from notifier.config.watches import examine
+from notifier.rendering import files
+from notifier.rendering.check import examine as examine_templates
 from notifier.sinks.base import Address, SinkSettings
 from notifier.sources.base import SourceSettings
 
@@ -35,6 +38,7 @@ class Draft:
     values: Mapping[str, Any]
     sources: Mapping[str, SourceSettings]
     sinks: Mapping[str, SinkSettings]
+    templates: Mapping[str, str] = field(default_factory=dict)
 
     def names(self, section: str) -> Collection[str]:
         named = self.values.get(section)
@@ -49,6 +53,7 @@ def everything(draft: Draft) -> Found:
     yield from _backend(draft.values.get("backend"))
     yield from _api(draft.values.get("api"))
     yield from _empty_secrets(draft.values)
+    yield from _templates(draft)
     yield from _rules(draft)
     yield from _watches(draft)
 
@@ -99,6 +104,19 @@ def _api(api: object) -> Found:
             yield ("api", "token_file"), str(error)
 
 
+def _templates(draft: Draft) -> Found:
+    """Each file with something wrong is told of by itself."""
+    if (folder := _folder(draft)) is not None:
+        for name, problem in examine_templates(draft.templates):
+            yield ("templates", "folder", f"{folder}/{name}"), problem
+
+
+def _folder(draft: Draft) -> str | None:
+    section = draft.values.get("templates")
+    folder = section.get("folder") if isinstance(section, Mapping) else None
+    return folder if isinstance(folder, str) else None
+
+
 def _rules(draft: Draft) -> Found:
     first: dict[str, int] = {}
     for number, rule in draft.entries("rules"):
@@ -112,6 +130,14 @@ def _rules(draft: Draft) -> Found:
         for at, send in enumerate(sends if isinstance(sends, list) else ()):
             if isinstance(send, Mapping) and isinstance(send.get("sink"), str):
                 yield from _send(draft, send["sink"], send.get("to"), ("rules", number, "send", at))
+            if isinstance(send, Mapping):
+                yield from _template(draft, send.get("template"), ("rules", number, "send", at, "template"))
+
+
+def _template(draft: Draft, name: object, where: Where) -> Found:
+    known = TEMPLATES | files.templates(draft.templates)
+    if isinstance(name, str) and name not in known:
+        yield where, messages.unknown("template", name, known)
 
 
 def _sources(draft: Draft, given: object, where: Where) -> Found:

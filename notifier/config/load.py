@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from notifier.config import check, document, messages
+from notifier.config import check, document, messages, templates
 from notifier.config.document import Document
 from notifier.config.model import Config, SinkField, SourceField
 from notifier.config.sections import ApiSettings, SqliteSettings
@@ -108,7 +108,16 @@ def _draft(values: Mapping[str, Any]) -> check.Draft:
         values=values,
         sources=dict(_valid(_SOURCE.validate_python, values.get("sources"))),
         sinks=dict(_valid(_SINK.validate_python, values.get("sinks"))),
+        templates=_template_files(values.get("templates")),
     )
+
+
+def _template_files(section: object) -> Mapping[str, str]:
+    folder = section.get("folder") if isinstance(section, Mapping) else None
+    try:
+        return templates.read(Path(folder)) if isinstance(folder, str) and folder else {}
+    except ValueError:
+        return {}  # what is wrong with the folder itself, its section tells
 
 
 def _valid(validate: Callable[[Any], T], entries: object) -> Iterator[tuple[str, T]]:

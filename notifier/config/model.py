@@ -18,6 +18,7 @@ from notifier.config.sections import (
     LogSettings,
     QuietField,
     SqliteSettings,
+    TemplatesSettings,
 )
 from notifier.config.watches import WatchField
 from notifier.fields import Duration
@@ -77,6 +78,7 @@ class Config(Model):
     sources: Annotated[Mapping[Name, SourceField], AfterValidator(MappingProxyType)] = Field(default_factory=_none)
     sinks: Annotated[Mapping[Name, SinkField], AfterValidator(MappingProxyType)] = Field(default_factory=_none)
     rules: tuple[RuleField, ...] = ()
+    templates: TemplatesSettings = TemplatesSettings()
     quiet_hours: QuietField | None = None
     caps: CapsField | None = None
     watches: tuple[WatchField, ...] = ()

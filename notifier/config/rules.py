@@ -5,26 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from notifier.config import messages
 from notifier.config.addresses import clean
 from notifier.fields import Duration, Text
 from notifier.model import EventType, Phase
+from notifier.rendering import files
+from notifier.rendering.render import DIGEST, GROUP
 from notifier.routing.rules import Rule, Send, When
 from notifier.sources.base import Model
 
 CRITICAL_TEMPLATE = "driver_arrived"
-TEMPLATES = frozenset({CRITICAL_TEMPLATE, *(kind.value for kind in EventType)})
-"""What a send may name: the built-in texts, one for each event type and `driver_arrived`."""
+TEMPLATES = files.templates(files.built_in()) - {GROUP, DIGEST}
+"""The built-in texts that a send may name: one for each event type, and more. A folder of one's own may add others."""
 
 
 def _many(value: object) -> object:
     return value if isinstance(value, list | tuple) else (value,)
-
-
-def _template(name: str) -> str:
-    if name not in TEMPLATES:
-        raise ValueError(messages.unknown("template", name, TEMPLATES))
-    return name
 
 
 def _to(value: object) -> object:
@@ -88,9 +83,7 @@ class SendSettings(Model):
 
     sink: str
     to: To | None = None
-    template: Annotated[str, AfterValidator(_template), Field(json_schema_extra={"enum": sorted(TEMPLATES)})] | None = (
-        None
-    )
+    template: Annotated[str, Field(json_schema_extra={"examples": sorted(TEMPLATES)})] | None = None
     expires: Duration | None = None
     once: Literal["order", "performer"] | None = None
     while_: WhileSettings | None = Field(default=None, alias="while")

@@ -1,9 +1,12 @@
 """The sections of a configuration other than sources, sinks and rules."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
+from notifier.config import templates
 from notifier.config.limits import Caps, QuietHours, Rate, parse_day, parse_rate, parse_time
 from notifier.net.kafka.settings import BootstrapServers, KafkaSecurity, TopicName
 from notifier.sources.base import Model
@@ -33,6 +36,25 @@ class ApiSettings(Model):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8080, ge=0, le=65535)
     token_file: str | None = None
+
+
+class TemplatesSettings(Model):
+    """Messages of one's own: files in this folder take the place of the built-in ones (docs/messages.md)."""
+
+    folder: str | None = Field(default=None, min_length=1)
+
+    _files: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _read(self) -> "TemplatesSettings":
+        if self.folder is not None:
+            self._files = templates.read(Path(self.folder))
+        return self
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The files' texts by their names, as they were when this was loaded."""
+        return self._files
 
 
 class LogSettings(Model):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -83,6 +83,7 @@ class SourceSettings(Model):
     which `optional_ids` may be missing. After validation `base_url` is the address to use, without its last slash.
     """
 
+    errand: ClassVar[Literal["ride", "delivery", "food", "order"]] = "order"  # what messages to people call an order
     default_base_url: ClassVar[str | None] = None
     default_auth_scheme: ClassVar[str] = ""  # "" sends the bare token
     account_ids: ClassVar[tuple[str, ...]] = ()

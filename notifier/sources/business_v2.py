@@ -28,6 +28,7 @@ ADVICE: Mapping[str, str] = {  # 'Response codes', 403
 class BusinessV2Settings(SourceSettings):
     """Without a client_id its header is left out: it is required only where the token goes with several clients."""
 
+    errand = "ride"
     default_base_url: ClassVar[str | None] = "https://b2b-api.go.yandex.ru"
     default_auth_scheme: ClassVar[str] = "Bearer"
     account_ids: ClassVar[tuple[str, ...]] = ("client_id",)

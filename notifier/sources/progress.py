@@ -22,6 +22,7 @@ VERSION = 1
 class ProgressSettings(SourceSettings):
     """The bare OAuth token is sent ('Request headers')."""
 
+    errand = "ride"
     default_base_url: ClassVar[str | None] = "https://business.taxi.yandex.ru"
     account_ids: ClassVar[tuple[str, ...]] = ("client_id",)
 

@@ -24,6 +24,7 @@ VERSION = 1
 class RestaurantSettings(SourceSettings):
     """`base_url` is required; the secret may be missing, since the document says nothing of how it is given."""
 
+    errand = "food"
     model_config = ConfigDict(json_schema_extra={"required": ["type", "base_url"]})
     default_auth_scheme: ClassVar[str] = "Bearer"
     needs_secret: ClassVar[bool] = False

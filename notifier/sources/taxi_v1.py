@@ -22,6 +22,7 @@ VERSION = 1
 class TaxiV1Settings(SourceSettings):
     """The bare OAuth token is sent. `show_cancel_text` asks for `cancel_rules`; the API's default is no."""
 
+    errand = "ride"
     default_base_url: ClassVar[str | None] = "https://business.taxi.yandex.ru"
     account_ids: ClassVar[tuple[str, ...]] = ("client_id",)
 

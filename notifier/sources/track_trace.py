@@ -37,6 +37,7 @@ VERSION = 1
 class TrackTraceSettings(SourceSettings):
     """The OAuth token goes as `OAuth <token>`."""
 
+    errand = "delivery"
     default_base_url: ClassVar[str | None] = "https://courier.yandex.ru"
     default_auth_scheme: ClassVar[str] = "OAuth"
     account_ids: ClassVar[tuple[str, ...]] = ("company_id",)
