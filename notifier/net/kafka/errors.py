@@ -24,6 +24,7 @@ _MECHANISM = Row(
 )
 _RIGHTS = Row(Refused, Reason.FORBIDDEN, "the brokers do not allow this user to do that: grant the right")
 _CERTIFICATE = Row(Refused, Reason.TLS, "the brokers' certificate is not trusted: correct security.ca_file")
+_TLS = Row(Unavailable, Reason.TLS, "no TLS connection to the brokers")
 _SETTING = Row(Refused, Reason.REJECTED, "the brokers refuse the request as it is")
 _TOO_OLD = Row(Refused, Reason.REJECTED, "the brokers speak another version: Apache Kafka 2.1 or newer is needed")
 _TOPIC = Row(Unavailable, Reason.NOT_FOUND, "there is no such topic, or this user may not see it")
@@ -118,6 +119,7 @@ TABLE: tuple[tuple[tuple[type[BaseException], ...], Row], ...] = (
             kafka.ConsumerStoppedError,
             kafka.IllegalOperation,
             kafka.IllegalStateError,
+            kafka.IllegalArgumentError,
             AssertionError,  # begin, commit and abort of a producer after a fatal error
         ),
         _SPENT,
@@ -156,6 +158,7 @@ TABLE: tuple[tuple[tuple[type[BaseException], ...], Row], ...] = (
         _BUSY,
     ),
     ((ssl.SSLCertVerificationError,), _CERTIFICATE),
+    ((ssl.SSLError,), _TLS),
     ((kafka.KafkaTimeoutError, kafka.RequestTimedOutError, TimeoutError), _LATE),
     (
         (
