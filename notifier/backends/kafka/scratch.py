@@ -1,0 +1,174 @@
+"""A database file that is thrown away: what is in it is in Kafka too, and is read again after a restart."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+import structlog
+
+from notifier.backends.claim import Claim
+from notifier.backends.worker import Worker
+from notifier.errors import Refused, Unavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+PREFIX = "notifier-view-"
+READERS = 2
+TRIES = 10
+
+_SETTINGS = (
+    "PRAGMA journal_mode = WAL",  # readers see the last transaction while the next one is written
+    "PRAGMA synchronous = OFF",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -64000",
+    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+
+class Scratch:
+    """One connection that writes, on a thread of its own, and some that read. `create` makes the tables.
+
+    It lies in the system's folder for temporary files (TMPDIR), for this user alone.
+    """
+
+    def __init__(self, create: Callable[[sqlite3.Connection], None]) -> None:
+        self._create = create
+        self._writing = Worker("view-write")
+        self._reading = Worker("view-read", READERS)
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._connection: sqlite3.Connection | None = None
+        self._removing: weakref.finalize[..., Scratch] | None = None
+        self._claim: Claim | None = None
+
+    async def open(self) -> None:
+        """Refused, with what to do."""
+        await self._writing.run(self._open)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """In one transaction. Unavailable: the file is good for nothing any more."""
+        return await self._writing.run(lambda: self._write(work))
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Sees everything written. Unavailable."""
+        return await self._reading.run(lambda: self._read(work))
+
+    async def close(self) -> None:
+        """The file is gone."""
+        await self._writing.run(self._close)
+        self._writing.stop()
+        self._reading.stop()
+
+    # --- on the threads ----------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        remove_leftovers()
+        folder, self._claim = _folder()
+        self._removing = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = folder / "view.db"
+        try:
+            connection = _connect(path)
+            for setting in _SETTINGS:
+                connection.execute(setting)
+            with _transaction(connection):
+                self._create(connection)
+            for _ in range(READERS):
+                self._idle.put(_connect(path, "?mode=ro"))
+        except sqlite3.Error as error:
+            raise Refused(
+                f"no database can be made in {folder.parent} ({type(error).__name__}): make room there, or set TMPDIR"
+            ) from error
+        self._connection = connection
+
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            raise Unavailable("the view is closed")
+        try:
+            with _transaction(self._connection):
+                return work(self._connection)
+        except sqlite3.Error as error:
+            raise _mapped(error) from error
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            connection = self._idle.get_nowait()  # as many as there are threads, unless it is closed
+        except Empty:
+            raise Unavailable("the view is closed") from None
+        try:
+            return work(connection)
+        except sqlite3.Error as error:
+            raise _mapped(error) from error
+        finally:
+            self._idle.put(connection)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            for each in [self._idle.get() for _ in range(READERS)] + [connection]:  # a busy reader gives its own back
+                each.close()
+        if self._removing is not None:
+            self._removing()
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+
+
+def remove_leftovers() -> None:
+    """Of processes that were killed: a folder of ours that nobody claims."""
+    for folder in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+        try:
+            status = folder.lstat()
+            if folder.is_symlink() or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
+                continue  # not made by us: nothing in it is touched
+            claim = Claim(folder / "view")
+        except (OSError, Refused):
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        claim.release()
+        log.info("leftover_removed", folder=str(folder))
+
+
+def _folder() -> tuple[Path, Claim]:
+    """A new one, claimed: somebody else who starts at the same moment may have taken it for a leftover."""
+    for _ in range(TRIES):
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        except OSError as error:
+            raise Refused(
+                f"no folder can be made in {tempfile.gettempdir()} ({error.strerror}): make it writable, or set TMPDIR"
+            ) from error
+        try:
+            return folder, Claim(folder / "view")
+        except Refused:
+            continue
+    raise Refused(f"new folders in {tempfile.gettempdir()} are taken away at once: set TMPDIR to one of our own")
+
+
+def _connect(path: Path, mode: str = "") -> sqlite3.Connection:
+    return sqlite3.connect(path.as_uri() + mode, uri=True, timeout=5, isolation_level=None, check_same_thread=False)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _mapped(error: sqlite3.Error) -> Unavailable:
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return Unavailable(f"the view's temporary file fails ({name}): make room for temporary files, or set TMPDIR")
