@@ -54,7 +54,7 @@ class App:
         self.endpoints = Endpoints(self._breaker_of, self.backend.tell, self.clock)
         notable = NotableLooks()
         self.poller = Poller(lambda: self.runtime, self.clock, self.metrics, notable)
-        self.deliverer = Deliverer(lambda: self.runtime, self.endpoints, self.clock, self.metrics)
+        self.deliverer = Deliverer(lambda: self.runtime, self.endpoints, self.backend.view, self.clock, self.metrics)
         self.supervisor = Supervisor(
             self.backend,
             self.poller,

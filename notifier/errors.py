@@ -35,6 +35,7 @@ class Reason(StrEnum):
     OVERTAKEN = "overtaken"
     REMOVED = "removed"
     UNKNOWN_SINK = "unknown_sink"
+    TEMPLATE_ERROR = "template_error"  # its message cannot be written: see the log
     RESTORED = "restored"  # open in a backup that was restored: it may have been sent since
     # decided against, when it was routed
     NO_ADDRESS = "no_address"
@@ -49,6 +50,7 @@ class Reason(StrEnum):
     DELAYED = "delayed"
     GROUPED = "grouped"
     CAPPED = "capped"
+    IN_LINE = "in_line"  # behind another one of its lane; shown, never stored
 
 
 class NotifierError(Exception):

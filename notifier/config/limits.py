@@ -1,41 +1,16 @@
-"""Quiet hours and caps as small values. No I/O, no clock, nothing but the standard library's data types."""
+"""Quiet hours and caps as they are written in the file, and their way into `routing.limits`."""
 
 import re
-from dataclasses import dataclass
+
+from notifier.routing.limits import Caps, QuietHours, Rate
+
+__all__ = ["Caps", "QuietHours", "Rate", "parse_day", "parse_rate", "parse_time"]
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONG = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _RATE = re.compile(r"([1-9][0-9]{0,8})\s*/\s*(s|m|h|d)")
 _PER_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuietHours:
-    """`start` and `end` in minutes after local midnight; `end` before `start` is the next day's.
-
-    `days` are those on which they begin, Monday being 0.
-    """
-
-    start: int
-    end: int
-    days: frozenset[int] = frozenset(range(7))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """At most `count` in any `per` ms."""
-
-    count: int
-    per: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """Limits of messages to people: to one recipient, and to all together."""
-
-    recipient: Rate | None = None
-    all: Rate | None = None
 
 
 def parse_time(text: object) -> int:

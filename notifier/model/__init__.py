@@ -4,7 +4,7 @@ Every type is a frozen `msgspec.Struct`: slots, cheap to build, and encodable as
 Instants are `int` milliseconds since the epoch, UTC; unset values are None.
 """
 
-from notifier.model.deliveries import Attempt, Command, Delivery, DeliveryState, Fact
+from notifier.model.deliveries import DIGEST, Attempt, Command, Delivery, DeliveryState, Fact
 from notifier.model.events import CloudEvent, Event
 from notifier.model.orders import Look, Recipient, State, Watch
 from notifier.model.snapshot import (
@@ -23,6 +23,7 @@ from notifier.model.snapshot import (
 from notifier.model.words import TERMINAL, EventType, Instant, Phase, Value
 
 __all__ = [
+    "DIGEST",
     "TERMINAL",
     "Attempt",
     "CancelRules",

@@ -23,12 +23,18 @@ class Attempt(Value, frozen=True, kw_only=True):
 DeliveryState: TypeAlias = Literal["pending", "sending", "delivered", "dead", "expired", "skipped"]
 
 
+DIGEST = "*"
+"""The group of what a cap held back for one address, whatever its order."""
+
+
 class Delivery(Value, frozen=True, kw_only=True):
     """One event for one recipient over one sink. `id` is the `webhook-id`.
 
     `due` is when the next attempt may start, `expires` when it is too late. `facts` are what a message to people needs
-    as of its event (packed, personal; dropped when finished). `held` says why it waits, `reason` how it ended.
+    as of its event (packed, personal; dropped when delivered). `held` says why it waits, `reason` how it ended.
     `retried` is set by an operator's retry: such an attempt may pass a disabled endpoint.
+    Deliveries of one lane and one `group` may become one message (DIGEST: held back by a cap); `message` is then its
+    id, from before the first attempt on. None: a message of its own, under the delivery's id.
     """
 
     id: str
@@ -41,6 +47,7 @@ class Delivery(Value, frozen=True, kw_only=True):
     endpoint: str
     template: str | None = None
     group: str | None = None
+    message: str | None = None
     state: DeliveryState = "pending"
     due: Instant | None = None
     expires: Instant | None = None
@@ -59,8 +66,8 @@ class Delivery(Value, frozen=True, kw_only=True):
 
     @property
     def lane(self) -> tuple[str, str | None, str]:
-        """Strictly in order: sink × address × order."""
-        return (self.sink, self.to, self.key)
+        """Strictly in order: sink × address × order. What a cap held back waits by itself: sink × address."""
+        return (self.sink, self.to, "" if self.group == DIGEST else self.key)
 
 
 class Command(Value, frozen=True, kw_only=True):

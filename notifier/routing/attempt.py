@@ -5,11 +5,12 @@ Every function returns the next state of a delivery whole, ready to be committed
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
+from uuid import UUID, uuid5
 
 import msgspec
 
 from notifier.errors import Reason
-from notifier.model import Attempt, Delivery, Instant
+from notifier.model import DIGEST, Attempt, Delivery, Instant
 from notifier.routing.gate import Drop, Hold
 
 MOST_ATTEMPTS = 21
@@ -17,6 +18,8 @@ MOST_ATTEMPTS = 21
 
 LONGEST_RETRY_AFTER = 24 * 3_600_000
 """ms; a longer Retry-After counts as this (INTERFACE, 'Sink keys')."""
+
+_NAMESPACE = UUID("5c1f7f7e-5d0b-4a44-9a53-3b1f0a6a0f0c")  # never changes: the ids of all joined messages
 
 _JITTER = 0.2  # Standard Webhooks, 'Deliverability and reliability': spread the attempts; INTERFACE: at most +20 %
 
@@ -72,9 +75,11 @@ def after(
 def finish(
     delivery: Delivery, state: Literal["delivered", "dead", "expired"], reason: str | None, now: Instant
 ) -> Delivery:
-    """The end of a delivery: nothing is due any more, and its personal facts go."""
+    """The end of a delivery: nothing is due any more. Its personal facts go when nobody can need them again; a dead or
+    expired one keeps them, since an operator's retry must say the same."""
+    facts = None if state == "delivered" else delivery.facts
     return msgspec.structs.replace(
-        delivery, state=state, reason=reason, due=None, held=None, facts=None, finished_at=now
+        delivery, state=state, reason=reason, due=None, held=None, facts=facts, finished_at=now
     )
 
 
@@ -83,11 +88,26 @@ def drop(delivery: Delivery, verdict: Drop, now: Instant) -> Delivery:
 
 
 def hold(delivery: Delivery, verdict: Hold) -> Delivery:
-    return msgspec.structs.replace(delivery, state="pending", due=verdict.until, held=verdict.reason)
+    """Put off: it leaves the message that it was part of. What a cap holds back waits for the digest of its address."""
+    group = DIGEST if verdict.reason == Reason.CAPPED else delivery.group
+    return msgspec.structs.replace(
+        delivery, state="pending", due=verdict.until, held=verdict.reason, group=group, message=None
+    )
+
+
+def bind(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
+    """The deliveries as one message. Once that is durable nothing joins it any more, so that a repeat says the same
+    under the same id. That of several is no delivery's own: one that is sent by itself later is no repeat of them."""
+    first = deliveries[0]
+    if first.group is None or first.message is not None:
+        return tuple(deliveries)
+    ids = [each.id for each in deliveries]
+    id = ids[0] if len(ids) == 1 else str(uuid5(_NAMESPACE, "\n".join(ids)))
+    return tuple(msgspec.structs.replace(each, message=id) for each in deliveries)
 
 
 def retry(delivery: Delivery, now: Instant) -> Delivery:
-    """An operator's retry: due now, with the whole schedule ahead, and whatever it expired by is forgotten.
+    """An operator's retry: due now, by itself, with the whole schedule ahead; whatever it expired by is forgotten.
 
     Only a dead or expired delivery changes, so that the command may come twice.
     """
@@ -99,6 +119,8 @@ def retry(delivery: Delivery, now: Instant) -> Delivery:
         due=now,
         expires=None,
         held=None,
+        group=None,
+        message=None,
         reason=None,
         finished_at=None,
         tries=0,

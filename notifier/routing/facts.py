@@ -1,14 +1,16 @@
 """What a message to people needs, as of its event: kept with the delivery, so that a repeat never looks at newer data.
 
-Personal: it never leaves a delivery but as a rendered message, and goes when the delivery is finished.
+Personal: it never leaves a delivery but as a rendered message, and goes when that is delivered.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import orjson
 
-from notifier.model import Event, Instant, Phase, Recipient, Snapshot, Value, Watch
+from notifier.instants import from_text
+from notifier.model import CloudEvent, Event, Instant, Phase, Recipient, Snapshot, Value, Watch
 
 
 class Facts(Value, frozen=True, kw_only=True):
@@ -61,6 +63,34 @@ def pack(event: Event, watch: Watch, recipient: Recipient) -> bytes:
         snapshot=event.snapshot,
     )
     return msgspec.msgpack.encode(facts)
+
+
+def published(event: CloudEvent) -> Facts:
+    """What anybody may know of an event: as much as left the house with it. Always the same for the same event."""
+    told = orjson.loads(event.data)
+    before, occurred = told["before"] or {}, told["occurred"]
+    return Facts(
+        source=told["order"]["source"],
+        type=event.type,
+        labels=told["order"]["labels"],
+        before=told["before"],
+        after=told["after"],
+        old_status=before.get("status"),
+        status=told["status"],
+        old_phase=before.get("phase"),
+        phase=Phase(told["phase"]),
+        certain=told["phase_certain"],
+        at=_instant(occurred["at"]),
+        not_before=_instant(occurred["not_before"]),
+        not_after=_instant(occurred["not_after"]),
+        observed_at=from_text(told["observed_at"]),
+        inferred=told["inferred"],
+        late=told["late"],
+    )
+
+
+def _instant(text: str | None) -> Instant | None:
+    return None if text is None else from_text(text)
 
 
 def unpack(packed: bytes) -> Facts:

@@ -36,6 +36,9 @@ Verdict: TypeAlias = Go | Hold | Drop
 DEFERRED = frozenset({Reason.DELAYED, Reason.QUIET_HOURS, Reason.GROUPED, Reason.CAPPED})
 """Held back by the rules, as opposed to being due and waiting for the other side."""
 
+CRITICAL_TEMPLATE = "driver_arrived"
+"""A rule that sends it is critical unless it says otherwise."""
+
 
 class _Asked(NamedTuple):
     delivery: Delivery
@@ -47,6 +50,9 @@ class _Asked(NamedTuple):
     disabled: bool
     held_until: Instant | None
     held_reason: str
+    quiet_until: Instant | None
+    full_until: Instant | None
+    joins: bool
 
 
 def decide(
@@ -59,18 +65,24 @@ def decide(
     held_until: Instant | None = None,
     held_reason: str = Reason.RETRY_AFTER,
     removed_at: Instant | None = None,
+    quiet_until: Instant | None = None,
+    full_until: Instant | None = None,
+    joins: bool = False,
 ) -> Verdict:
     """What becomes of an open delivery now.
 
     `rule` is the one that made it, None if the configuration has lost it: it is sent all the same. `state` is the
     order's newest, None where memory no longer holds it. `disabled` and `held_until` speak of the delivery's endpoint
     (410; Retry-After or breaker, told apart by `held_reason`). `removed_at` is when the watch was removed; where it is
-    None, `state` is asked.
+    None, `state` is asked. `quiet_until` is the end of its recipient's quiet hours, `full_until` when the caps will
+    have room again; None: they do not stand in the way. `joins`: it would go with another one whose time has come,
+    and does not wait for its own.
     """
     if removed_at is None and state is not None and state.retirement == "removed":
         removed_at = state.retired_at
+    send, reason = _send(delivery, rule), str(held_reason)
     asked = _Asked(
-        delivery, rule, _send(delivery, rule), state, now, removed_at, disabled, held_until, str(held_reason)
+        delivery, rule, send, state, now, removed_at, disabled, held_until, reason, quiet_until, full_until, joins
     )
     for check in CHECKS:
         verdict = check(asked)
@@ -92,7 +104,7 @@ def _removed(asked: _Asked) -> Verdict | None:
 
 
 def _early(asked: _Asked) -> Verdict | None:
-    due = asked.delivery.due
+    due = None if asked.joins else asked.delivery.due
     return Hold(due, asked.delivery.held or Reason.DELAYED) if due is not None and due > asked.now else None
 
 
@@ -112,6 +124,28 @@ def _overtaken(asked: _Asked) -> Verdict | None:
     return None if state.phase in send.while_phases else Drop("expired", Reason.OVERTAKEN)
 
 
+def _grouped(asked: _Asked) -> Verdict | None:
+    """`group` after `delay`: what is still so then opens a group, or joins the one that is open."""
+    delivery, rule = asked.delivery, asked.rule
+    if rule is None or not rule.group or delivery.group is None or delivery.held != Reason.DELAYED or asked.joins:
+        return None
+    until = (delivery.due or asked.now) + rule.group
+    return Hold(until, Reason.GROUPED) if until > asked.now else None
+
+
+def _quiet(asked: _Asked) -> Verdict | None:
+    until = asked.quiet_until
+    if until is None or until <= asked.now or critical(asked.delivery, asked.rule):
+        return None
+    return Hold(until, Reason.QUIET_HOURS)
+
+
+def _capped(asked: _Asked) -> Verdict | None:
+    """Critical ones too: a cap is a promise about cost, and a flood of alarms is what it is there for."""
+    until = asked.full_until
+    return Hold(until, Reason.CAPPED) if until is not None and until > asked.now else None
+
+
 def _disabled(asked: _Asked) -> Verdict | None:
     """An operator's retry may pass: its success enables the endpoint again."""
     return Drop("dead", Reason.ENDPOINT_DISABLED) if asked.disabled and not asked.delivery.retried else None
@@ -129,9 +163,17 @@ CHECKS: Sequence[Callable[[_Asked], Verdict | None]] = (
     _early,
     _delayed,
     _overtaken,
+    _grouped,
+    _quiet,
+    _capped,
     _held,
 )
 """In this order; the first that says anything decides: what is never to be sent need not wait until it is due."""
+
+
+def critical(delivery: Delivery, rule: Rule | None) -> bool:
+    """Whether it ignores quiet hours. One whose rule the configuration has lost goes by its template."""
+    return delivery.template == CRITICAL_TEMPLATE if rule is None else rule.critical
 
 
 def _send(delivery: Delivery, rule: Rule | None) -> Send | None:

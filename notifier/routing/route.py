@@ -93,7 +93,8 @@ def _delivery(
         told.add(token)
     sent = reason is None
     expires = None if send.expires is None else event.time + send.expires
-    due = event.observed_at + (rule.delay or 0)
+    held, wait = _put_off(case)
+    due = event.observed_at + wait
     return Delivery(
         id=delivery_id(case.published.id, send.sink, to, template),
         key=event.key,
@@ -105,15 +106,28 @@ def _delivery(
         # Without an address there is nowhere to ask the channel about.
         endpoint="" if reason is Reason.NO_ADDRESS else f"{send.sink}:{case.channel.endpoint(to)}",
         template=template,
+        group=json.dumps([rule.name, send.template], ensure_ascii=False) if rule.group and people and sent else None,
         state="pending" if sent else "skipped",
         # What expires before its due time is looked at when it does, so that it does not hold its lane until then.
         due=(due if expires is None else min(due, expires)) if sent else None,
         expires=expires,
-        held=Reason.DELAYED if sent and rule.delay else None,
+        held=held if sent else None,
         reason=reason,
         created_at=now,
         finished_at=None if sent else now,
     )
+
+
+def _put_off(case: _Case) -> tuple[Reason | None, int]:
+    """Why it waits from the beginning, and how many ms. `delay` comes first: what is still so after it is grouped.
+
+    Messages to people are grouped; a webhook carries one event, and each for itself.
+    """
+    if case.rule.delay:
+        return Reason.DELAYED, case.rule.delay
+    if case.rule.group and case.channel.people:
+        return Reason.GROUPED, case.rule.group
+    return None, 0
 
 
 def _against(case: _Case, to: str | None, told: bool) -> Reason | None:

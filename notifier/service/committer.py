@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 import structlog
 
@@ -18,6 +19,8 @@ MOST_RECORDS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
 
+_Step: TypeAlias = tuple[tuple[Change, ...], "asyncio.Future[None]"]
+
 
 class Committer:
     """One commit at a time. Memory changes only after `commit` has returned.
@@ -30,7 +33,7 @@ class Committer:
         self._clock = clock
         self._metrics = metrics
         self._on_blocked = on_blocked
-        self._waiting: deque[tuple[Change, asyncio.Future[None]]] = deque()
+        self._waiting: deque[_Step] = deque()
         self._wake = asyncio.Event()
         self._turns: list[asyncio.Future[None]] = []
         self._writing = False
@@ -46,25 +49,25 @@ class Committer:
             self._turns.append(turn)
             await turn
 
-    async def commit(self, change: Change) -> None:
-        """Durable on return. LeaseLost: the outcome is unknown, the shard's memory is void."""
+    async def commit(self, *changes: Change) -> None:
+        """Durable on return, all of them in one. LeaseLost: the outcome is unknown, the shard's memory is void."""
         if self._failed is not None:
             raise LeaseLost(str(self._failed))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((change, done))
+        self._waiting.append((changes, done))
         self._wake.set()
         await done
 
     async def run(self) -> None:
         """Until LeaseLost, which it raises after everybody who waited has got it."""
-        batch: list[tuple[Change, asyncio.Future[None]]] = []
+        batch: list[_Step] = []
         try:
             while True:
                 await self._wake.wait()
                 while self._waiting:
                     batch = self._gather()
                     self._writing = True
-                    await self._write([change for change, _ in batch])
+                    await self._write([change for changes, _ in batch for change in changes])
                     for _, done in batch:
                         if not done.done():
                             done.set_result(None)
@@ -89,14 +92,15 @@ class Committer:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _gather(self) -> list[tuple[Change, asyncio.Future[None]]]:
-        batch: list[tuple[Change, asyncio.Future[None]]] = []
-        records = size = 0
-        while self._waiting and len(batch) < MOST_ORDERS:
-            change = self._waiting[0][0]
-            records += 1 + len(change.events) + len(change.deliveries)
-            size += _size(change)
-            if batch and (records > MOST_RECORDS or size > MOST_BYTES):
+    def _gather(self) -> list[_Step]:
+        batch: list[_Step] = []
+        orders = records = size = 0
+        while self._waiting:
+            changes = self._waiting[0][0]
+            orders += len(changes)
+            records += sum(1 + len(change.events) + len(change.deliveries) for change in changes)
+            size += sum(map(_size, changes))
+            if batch and (orders > MOST_ORDERS or records > MOST_RECORDS or size > MOST_BYTES):
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -134,7 +138,7 @@ class Committer:
             if not turn.done():
                 turn.set_result(None)
 
-    def _fail(self, batch: list[tuple[Change, asyncio.Future[None]]], lost: LeaseLost) -> None:
+    def _fail(self, batch: list[_Step], lost: LeaseLost) -> None:
         self._failed = lost
         self._next_turn()
         for _, done in (*batch, *self._waiting):

@@ -1,55 +1,95 @@
-"""Lanes: sink × address × order, strictly in order; the next delivery goes after the former one is finished."""
+"""Lanes: sink × address × order, strictly in order; the next delivery goes after the former one is finished.
+
+What a cap has held back for an address waits in a lane of its own, whatever its order: it becomes one message.
+"""
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import replace
 
+from notifier.errors import Reason
 from notifier.model import Delivery, Instant
+from notifier.routing import line
+from notifier.routing.gate import DEFERRED
 
 if TYPE_CHECKING:
     from notifier.service.shard import Shard
 
+LaneName: TypeAlias = tuple[str, str | None, str]
+
+MOST_TOGETHER = 100  # deliveries of one message
+MOST_BYTES = 1024 * 1024  # of their facts and events: they are committed in one
+
 
 class Lane:
-    """The open deliveries of one sink, address and order. `due` is the agenda's; `busy` while its head is at work.
+    """The open deliveries of one sink, address and order (its `name`). `due` is the agenda's; `busy` while at work.
 
-    Not looked at before `held_until`, for a reason that is not its head's own (a breaker, say). What the rules put off
-    before `removed_at` is dropped: then the order was removed.
+    Not looked at before `held_until`, for a reason that is not a delivery's own (a breaker, say). What the rules put
+    off before an order was `removed` is dropped: by order, when.
     """
 
-    __slots__ = ("busy", "due", "held_until", "queue", "removed_at", "shard", "was_due")
+    __slots__ = ("busy", "due", "endpoint", "held_until", "name", "queue", "removed", "shard", "was_due")
 
-    def __init__(self, shard: "Shard") -> None:
+    def __init__(self, shard: "Shard", name: LaneName, endpoint: str) -> None:
         self.shard = shard
+        self.name = name
+        self.endpoint = endpoint
         self.queue: list[Delivery] = []
         self.due: Instant | None = None
         self.was_due: Instant = 0
         self.busy = False
         self.held_until: Instant = 0
-        self.removed_at: Instant | None = None
+        self.removed: dict[str, Instant] = {}
 
-    @property
-    def head(self) -> Delivery:
-        return self.queue[0]
+    def turn(self, now: Instant, disabled: bool) -> tuple[Delivery, Instant]:
+        """Whose turn is next, and when; what is only to be dropped comes at once."""
+        for delivery in self.queue:
+            if self.is_for_nothing(delivery, disabled):
+                return delivery, now
+            if not line.aside(delivery, now):
+                break
+        return line.turn(self.queue, now)
+
+    def is_for_nothing(self, delivery: Delivery, disabled: bool) -> bool:
+        """It need not wait until it is due to be dropped: its endpoint is `disabled`, or its order was removed."""
+        withdrawn = delivery.held in DEFERRED and self.withdrawn(delivery) is not None
+        return withdrawn or (disabled and not delivery.retried)
+
+    def companions(self, lead: Delivery, now: Instant) -> Sequence[Delivery]:
+        """Those that may become one message with `lead`; as many as can be committed in one."""
+        together: list[Delivery] = []
+        size = _size(lead)
+        for delivery in line.companions(lead, self.queue, now):
+            size += _size(delivery)
+            if len(together) == MOST_TOGETHER - 1 or size > MOST_BYTES:
+                break
+            together.append(delivery)
+        return together
 
     def add(self, delivery: Delivery) -> None:
         """A new one. They come in their order, whatever a clock says meanwhile."""
         self.queue.append(delivery)
 
     def add_again(self, delivery: Delivery) -> None:
-        """One that was finished, and is to be sent after all: in its old place, but not before what is at work."""
+        """One that was finished, or comes from another lane: to its place by age."""
         if all(known.id != delivery.id for known in self.queue):
-            insort(self.queue, delivery, lo=1 if self.busy else 0, key=_place)
+            insort(self.queue, delivery, key=_place)
 
-    def step(self, delivery: Delivery) -> None:
-        """The head as it is now: replaced, or taken out when it is finished."""
-        if delivery.open:
-            self.queue[0] = delivery
-        else:
-            del self.queue[0]
+    def step(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """These as they are now: replaced, or taken out when they are finished; those that now belong elsewhere."""
+        now = {delivery.id: delivery for delivery in deliveries}
+        queue: list[Delivery] = []
+        gone: list[Delivery] = []
+        for known in self.queue:
+            delivery = now.get(known.id, known)
+            if not delivery.open:
+                continue
+            (queue if delivery.lane == known.lane else gone).append(delivery)
+        self.queue = queue
+        return gone
 
     def put_back(self, by: int) -> None:
         """See `agenda.Due`."""
@@ -57,8 +97,8 @@ class Lane:
         self.queue = [each if each.due is None else replace(each, due=each.due - by) for each in self.queue]
 
     def withdrawn(self, delivery: Delivery) -> Instant | None:
-        """When the order was removed, if this delivery is of before."""
-        at = self.removed_at
+        """When its order was removed, if this delivery is of before."""
+        at = self.removed.get(delivery.key)
         return at if at is not None and delivery.created_at <= at else None
 
 
@@ -66,29 +106,28 @@ class Lanes:
     """The lanes of one shard."""
 
     def __init__(self) -> None:
-        self._lanes: dict[tuple[str, str | None, str], Lane] = {}
+        self._lanes: dict[LaneName, Lane] = {}
         # Sets that keep their order; by order and by endpoint.
         self._of_order: defaultdict[str, dict[Lane, None]] = defaultdict(dict)
         self._at: defaultdict[str, dict[Lane, None]] = defaultdict(dict)
 
     def of(self, shard: "Shard", delivery: Delivery) -> Lane:
+        """The lane that it belongs to, made when first needed."""
         lane = self._lanes.get(delivery.lane)
         if lane is None:
-            lane = self._lanes[delivery.lane] = Lane(shard)
-            self._of_order[delivery.key][lane] = None
-            self._at[delivery.endpoint][lane] = None
+            lane = self._lanes[delivery.lane] = Lane(shard, delivery.lane, delivery.endpoint)
+            self._at[lane.endpoint][lane] = None
+        self._of_order[delivery.key][lane] = None
         return lane
 
-    def discard(self, delivery: Delivery) -> None:
-        """Forgets the lane of a finished delivery if it has run empty."""
-        lane = self._lanes.get(delivery.lane)
-        if lane is None or lane.queue:
-            return
-        del self._lanes[delivery.lane]
-        for index, name in (self._of_order, delivery.key), (self._at, delivery.endpoint):
-            del index[name][lane]
-            if not index[name]:
-                del index[name]
+    def left(self, lane: Lane, delivery: Delivery) -> None:
+        """A delivery is no longer in the lane: forgets what was known by it, the lane too if it has run empty."""
+        if all(other.key != delivery.key for other in lane.queue):
+            _discard(self._of_order, delivery.key, lane)
+            lane.removed.pop(delivery.key, None)
+        if not lane.queue and self._lanes.get(lane.name) is lane:
+            del self._lanes[lane.name]
+            _discard(self._at, lane.endpoint, lane)
 
     def of_order(self, key: str) -> Iterable[Lane]:
         return tuple(self._of_order.get(key, ()))
@@ -96,8 +135,28 @@ class Lanes:
     def at(self, endpoint: str) -> Iterable[Lane]:
         return tuple(self._at.get(endpoint, ()))
 
+    def held_back(self, delivery: Delivery, now: Instant) -> Instant | None:
+        """Until when a cap holds others back for its address: it joins them, or it would be told before them."""
+        lane = self._lanes.get((delivery.sink, delivery.to, ""))
+        if lane is None or lane.busy:
+            return None
+        dues = [each.due for each in lane.queue if each.held == Reason.CAPPED and each.due is not None]
+        return min((due for due in dues if due > now), default=None)
+
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
+
+
+def _discard(index: dict[str, dict[Lane, None]], name: str, lane: Lane) -> None:
+    lanes = index.get(name)
+    if lanes is not None:
+        lanes.pop(lane, None)
+        if not lanes:
+            del index[name]
+
+
+def _size(delivery: Delivery) -> int:
+    return len(delivery.event.data) + len(delivery.facts or b"")
 
 
 def _place(delivery: Delivery) -> tuple[Instant, int]:

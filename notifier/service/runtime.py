@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from notifier import sinks, sources
 from notifier.cadence import Cadence, Rhythm
 from notifier.clock import Clock
+from notifier.config.templates import templates
 from notifier.net.fetch import Fetch
 from notifier.net.order_api import OrderApi
+from notifier.rendering.render import Templates
+from notifier.routing.limits import Caps, QuietHours
 from notifier.routing.rules import Rule
 from notifier.sinks.base import Sink, SinkSettings
 from notifier.sources.base import Source, SourceSettings
@@ -50,6 +53,9 @@ class Runtime:
     ways: Mapping[str, Way]
     rules: tuple[Rule, ...]
     personal_data: bool
+    templates: Templates
+    quiet_hours: QuietHours | None = None
+    caps: Caps | None = None
 
     @property
     def channels(self) -> Mapping[str, Sink]:
@@ -82,6 +88,9 @@ def build(
         },
         rules=tuple(config.rules),
         personal_data=config.events.personal_data,
+        templates=templates(config),
+        quiet_hours=config.quiet_hours,
+        caps=config.caps,
     )
 
 

@@ -74,3 +74,8 @@ class SinkSettings(BaseModel):
     timeout: Duration = Field(default=15_000, gt=0)
     retries: tuple[Duration, ...] = DEFAULT_RETRIES
     breaker: int = Field(default=10, ge=0)
+
+    @property
+    def wants_text(self) -> bool:
+        """Whether a sink that is not for people has a place for a message in words all the same."""
+        return False

@@ -38,6 +38,10 @@ def check(template: Any) -> None:
                 raise ValueError(f"unknown placeholder {{{name[:40]}}}: known are {known}")
 
 
+def asks_for_text(template: Any) -> bool:
+    return any("text" in _PLACEHOLDER.findall(text) for text in _texts(template))
+
+
 def filled(template: Mapping[str, Any], event: CloudEvent, text: str = "") -> bytes:
     """A configured body as JSON. `text` stands for {text} where a message has been rendered."""
     data = orjson.loads(event.data)

@@ -106,6 +106,10 @@ class WebhookSettings(SinkSettings):
         return self
 
     @property
+    def wants_text(self) -> bool:
+        return bodies.asks_for_text(self.body)
+
+    @property
     def keys(self) -> Keys:
         """The keys that sign, read again when their file changes."""
         return Keys(self._secret)

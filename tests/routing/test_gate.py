@@ -119,7 +119,7 @@ def changed(type: EventType, **after: Any) -> Any:
         (changed(EventType.LOST), state(lost=False), False),
         (changed(EventType.STALLED), state(stalled=True), True),
         (changed(EventType.STALLED), state(stalled=False), False),
-        (changed(EventType.HISTORY_ADDED, event="ARRIVAL"), RIDING, True),
+        (changed(EventType.HISTORY_ADDED, event="ARRIVAL", at="2026-11-21T10:00:00.000Z"), RIDING, True),
         (
             changed(EventType.COST_CHANGED, amount=10.0, with_vat=None),
             state(snapshot=Snapshot(status="s", cost=Cost(amount=10))),

@@ -10,7 +10,7 @@ import pytest
 from notifier.errors import Reason
 from notifier.instants import from_text
 from notifier.model import Fact, Instant
-from notifier.service.deliverer import SLOTS
+from notifier.service.outbox import SLOTS
 from notifier.sinks.base import Message, Outcome
 from notifier.testing.backend import MemoryBackend, Storage
 from notifier.testing.sink import FakeSink

@@ -1,0 +1,121 @@
+"""What goes out now: the gate is asked about a delivery and about those that would go with it as one message."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from notifier.clock import Clock
+from notifier.errors import Reason
+from notifier.model import DIGEST, Delivery, Instant
+from notifier.routing import attempt
+from notifier.routing.gate import DEFERRED, Drop, Go, Hold, Verdict, critical, decide
+from notifier.routing.quiet import quiet_until
+from notifier.service.caps import Allowance
+from notifier.service.endpoints import Endpoints
+from notifier.service.lanes import Lane, Lanes
+from notifier.service.runtime import Runtime, Way
+from notifier.service.zones import zone_of
+
+
+class Admitted(NamedTuple):
+    """`goes` is one message (nothing, if empty), for which the caps' room is taken. `settled` were dropped, or put off
+    by the rules: to be recorded. `waits`: the lane is held, for a reason that is not its delivery's own."""
+
+    goes: tuple[Delivery, ...] = ()
+    settled: tuple[Delivery, ...] = ()
+    waits: Hold | None = None
+
+
+class Admission:
+    def __init__(
+        self, runtime: Callable[[], Runtime], endpoints: Endpoints, allowance: Allowance, clock: Clock
+    ) -> None:
+        self._runtime = runtime
+        self._endpoints = endpoints
+        self._allowance = allowance
+        self._clock = clock
+
+    async def ask(self, lane: Lane, lanes: Lanes, lead: Delivery, way: Way) -> Admitted:
+        """`lead`, whose turn it is in its lane, and what can go with it. Unavailable: the caps cannot be counted."""
+        now = self._clock.now()
+        verdict = await self._verdict(lane, lead, way, now)
+        if not isinstance(verdict, Go):
+            return _settled(lead, verdict, now)
+        goes = [lead]
+        settled: list[Delivery] = []
+        for other in lane.companions(lead, now):
+            match await self._verdict(lane, other, way, now, joins=True):
+                case Go():
+                    goes.append(other)
+                case verdict:
+                    settled += _settled(other, verdict, now).settled
+        if way.sink.people and (until := await self._full_until(lanes, lead, now)) is not None:
+            for each in goes:
+                full = await self._verdict(lane, each, way, now, joins=True, full_until=until)
+                settled += _settled(each, full, now).settled
+            return Admitted(settled=tuple(settled))
+        monotonic = self._clock.monotonic()
+        breaker = self._endpoints.get(lead.endpoint).breaker
+        if not breaker.allow(monotonic):
+            self.give_back(lead, way)
+            wait = max(1, math.ceil(breaker.held(monotonic) * 1000))
+            return Admitted(settled=tuple(settled), waits=Hold(now + wait, Reason.BREAKER_OPEN))
+        return Admitted(goes=tuple(goes), settled=tuple(settled))
+
+    def give_back(self, lead: Delivery, way: Way) -> None:
+        """The message that was let out is recorded, or did not go: its room is free, or counted by the view."""
+        if way.sink.people and lead.to is not None:
+            self._allowance.give_back(lead.to)
+
+    async def _full_until(self, lanes: Lanes, lead: Delivery, now: Instant) -> Instant | None:
+        """None: there is room under the caps, and it is taken."""
+        assert lead.to is not None  # nobody else is told by a sink for people
+        if lead.message is None and not critical(lead, self._runtime().rule(lead.rule)):
+            until = lanes.held_back(lead, now) if lead.group != DIGEST else None
+            if until is not None:
+                return until
+        people = [name for name, way in self._runtime().ways.items() if way.sink.people]
+        return await self._allowance.take(lead.to, people)
+
+    async def _verdict(
+        self,
+        lane: Lane,
+        delivery: Delivery,
+        way: Way,
+        now: Instant,
+        joins: bool = False,
+        full_until: Instant | None = None,
+    ) -> Verdict:
+        runtime = self._runtime()
+        rule, endpoint = runtime.rule(delivery.rule), self._endpoints.get(delivery.endpoint)
+        # Only some rules ask for the order's state; for the others it is not worth decoding.
+        asks = rule is not None and (rule.delay or any(send.while_phases for send in rule.sends))
+        state = await lane.shard.state(delivery.key) if asks or delivery.held in DEFERRED else None
+        hours = runtime.quiet_hours if way.sink.people else None
+        return decide(
+            delivery,
+            rule,
+            state,
+            now,
+            disabled=endpoint.disabled,
+            held_until=endpoint.held_until,
+            held_reason=Reason.RETRY_AFTER,
+            removed_at=lane.withdrawn(delivery),
+            quiet_until=quiet_until(hours, zone_of(delivery, runtime), now) if hours else None,
+            full_until=full_until,
+            joins=joins,
+        )
+
+
+def _settled(delivery: Delivery, verdict: Verdict, now: Instant) -> Admitted:
+    match verdict:
+        case Drop():
+            return Admitted(settled=(attempt.drop(delivery, verdict, now),))
+        case Hold() if verdict.reason in DEFERRED:
+            held = attempt.hold(delivery, verdict)
+            return Admitted(settled=(held,) if held != delivery else ())
+        case Hold():
+            # Not the delivery's own: it is due as soon as this is over.
+            return Admitted(waits=verdict)
+        case Go():
+            return Admitted(goes=(delivery,))

@@ -1,0 +1,183 @@
+"""What is to be sent, and when: the lanes of all shards, and one agenda for each endpoint.
+
+One hung endpoint fills its own slots and holds back nobody else.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+from msgspec.structs import replace
+
+from notifier.clock import Clock
+from notifier.errors import LeaseLost
+from notifier.model import Delivery, Instant
+from notifier.service.agenda import Agenda
+from notifier.service.endpoints import Endpoint, Endpoints
+from notifier.service.lanes import Lane, Lanes
+from notifier.service.runtime import Runtime
+
+if TYPE_CHECKING:
+    from notifier.service.shard import Shard
+
+log = structlog.get_logger()
+
+SLOTS = 32  # sends under way at once to one endpoint
+RECHECK = 60_000  # ms until one is looked at again that cannot be worked at: a vanished sink, a fault of ours
+
+
+class Outbox(ABC):
+    """Takes what is due to `deliver`, each lane in order, and follows what becomes of it."""
+
+    def __init__(self, runtime: Callable[[], Runtime], endpoints: Endpoints, clock: Clock) -> None:
+        self._runtime = runtime
+        self._endpoints = endpoints
+        self._clock = clock
+        self._closed = False
+        self._agendas: dict[str, Agenda[Lane]] = {}
+        self._lanes: dict[Shard, Lanes] = {}
+        self._parked: defaultdict[Shard, list[Lane]] = defaultdict(list)
+
+    @abstractmethod
+    async def deliver(self, lane: Lane, lead: Delivery) -> Sequence[Delivery]:
+        """One delivery of a lane and what goes with it: those that have changed, as they are now, durable."""
+
+    # --- what comes in, and goes -------------------------------------------------------------------------------
+
+    def attach(self, shard: "Shard", deliveries: Iterable[Delivery]) -> None:
+        """Open deliveries of a restored shard, in the order of their lanes."""
+        lanes = self._lanes[shard] = Lanes()
+        for delivery in deliveries:
+            here = self._placed(delivery)
+            lanes.of(shard, here).add(here)
+        for lane in lanes:
+            self._push(lane)
+
+    def detach(self, shard: "Shard") -> None:
+        """Sends under way end as they may; their outcomes are carried to the next lease."""
+        self._lanes.pop(shard, None)
+        self._parked.pop(shard, None)
+
+    def add(self, shard: "Shard", delivery: Delivery) -> None:
+        """A new one, durable already."""
+        if lanes := self._lanes.get(shard):
+            lane = lanes.of(shard, delivery)
+            lane.add(delivery)
+            self._bring_on(lane)
+
+    def add_again(self, shard: "Shard", delivery: Delivery) -> None:
+        """One that was finished: an operator wants it to be sent."""
+        if lanes := self._lanes.get(shard):
+            delivery = self._placed(delivery)
+            lane = lanes.of(shard, delivery)
+            lane.add_again(delivery)
+            self._bring_on(lane)
+
+    def withdraw(self, shard: "Shard", key: str, now: Instant) -> None:
+        """The order was removed: what the rules had put off is dropped."""
+        if lanes := self._lanes.get(shard):
+            for lane in lanes.of_order(key):
+                lane.removed[key] = now
+                if not lane.busy:
+                    self._push(lane)
+
+    def wake(self, endpoint: Endpoint) -> None:
+        """Something has changed about it: its lanes are looked at again."""
+        for lanes in self._lanes.values():
+            for lane in lanes.at(endpoint.name):
+                lane.held_until = 0
+                if not lane.busy:
+                    self._push(lane)
+
+    def resume(self, shard: "Shard") -> None:
+        """Commits are possible again: what was put off meanwhile is due."""
+        for lane in self._parked.pop(shard, []):
+            if lane.queue and not lane.busy:
+                self._push(lane)
+
+    def pending(self) -> Iterable[Delivery]:
+        return (delivery for lanes in self._lanes.values() for lane in lanes for delivery in lane.queue)
+
+    def lanes_of(self, shard: "Shard") -> Lanes | None:
+        """None: the shard is no longer ours."""
+        return self._lanes.get(shard)
+
+    async def close(self, within: float) -> None:
+        """No send begins any more."""
+        self._closed = True
+        await asyncio.gather(*(agenda.close(within) for agenda in tuple(self._agendas.values())))
+
+    # --- what is due -------------------------------------------------------------------------------------------
+
+    def _placed(self, delivery: Delivery) -> Delivery:
+        """With the endpoint that its sink has now: the configuration may have changed since it was made."""
+        way = self._runtime().ways.get(delivery.sink)
+        name = f"{delivery.sink}:{way.sink.endpoint(delivery.to)}" if way else delivery.endpoint
+        return delivery if name == delivery.endpoint else replace(delivery, endpoint=name)
+
+    def _due(self, lane: Lane) -> Instant:
+        """When the next of it is due; later if the endpoint is held, at once if it is only to be dropped."""
+        now, endpoint = self._clock.now(), self._endpoints.get(lane.endpoint)
+        lead, due = lane.turn(now, endpoint.disabled)
+        if due <= now and lane.is_for_nothing(lead, endpoint.disabled):
+            return max(now, lane.held_until)  # what cannot even be dropped now must not be tried without end
+        due = max(due, lane.held_until, endpoint.held_until or 0)
+        return due if lead.expires is None else min(due, lead.expires)
+
+    def _push(self, lane: Lane) -> None:
+        if self._closed:
+            return
+        agenda = self._agendas.get(lane.endpoint)
+        if agenda is None:
+            name, sink = lane.endpoint, self._endpoints.get(lane.endpoint).sink
+            agenda = self._agendas[name] = Agenda(
+                f"send {sink}", self._work, SLOTS, self._clock, lambda: self._rest(name)
+            )
+        agenda.push(lane, self._due(lane))
+
+    def _bring_on(self, lane: Lane) -> None:
+        """Pushes a lane that has got another delivery, unless that changes nothing."""
+        if not lane.busy and (len(lane.queue) == 1 or (lane.due is not None and self._due(lane) < lane.due)):
+            self._push(lane)
+
+    def _rest(self, endpoint: str) -> None:
+        self._agendas.pop(endpoint, None)
+
+    async def _work(self, lane: Lane) -> None:
+        """What is next of a lane, and then the lane's next due time."""
+        shard = lane.shard
+        lanes = self._lanes.get(shard)
+        if lanes is None or lane.busy or not lane.queue:
+            return
+        if shard.committer.blocked:
+            self._parked[shard].append(lane)
+            return
+        lead, _ = lane.turn(self._clock.now(), self._endpoints.get(lane.endpoint).disabled)
+        if not shard.carry.begin(lead.id, lambda: self._push(lane)):
+            return
+        lane.busy, lane.held_until = True, 0
+        try:
+            known = await self.deliver(lane, lead)
+        except LeaseLost:
+            return
+        except Exception as error:
+            # A fault of ours: kept, and tried again like a failed attempt, for it may be this delivery's alone.
+            log.exception("delivery_broken", sink=lead.sink, error=type(error).__name__)
+            known, lane.held_until = (), self._clock.now() + RECHECK
+        finally:
+            lane.busy = False
+            shard.carry.end(lead.id)
+        self._follow(shard, lanes, lane, known)
+
+    def _follow(self, shard: "Shard", lanes: Lanes, lane: Lane, known: Sequence[Delivery]) -> None:
+        for delivery in lane.step(known):
+            other = lanes.of(shard, delivery)
+            other.add_again(delivery)
+            self._bring_on(other)
+        for delivery in known:
+            lanes.left(lane, delivery)
+        if lane.queue:
+            self._push(lane)
