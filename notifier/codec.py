@@ -1,27 +1,27 @@
 """The one codec of stored records, and their one format number.
 
-A record is `format, form, payload`: one byte each, then msgpack. A state has its peek in between: the few values that a
-restore and the view need of every order, read without touching the rest. Payloads above a few hundred bytes are
-deflated with a dictionary of our own words, which makes a typical order about half as long.
+A record is `format, form, payload`: one byte each, then msgpack. Watches and states, of which there are many, are
+arrays: about as short as a deflated map, and ten times as quick. Longer payloads are deflated with a dictionary of our
+own words.
 
 A new format is read by one release and written by the next, so that a roll-back by one always works. Within a format
 fields may be added: what this release does not know is kept in `extra` and written back.
 """
 
 import zlib
-from typing import Generic, Literal, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
 from notifier.codec_words import WORDS
 from notifier.errors import BackendError, LookFailed, Reason, Refused
-from notifier.model import CloudEvent, Delivery, DeliveryState, Instant, Phase, Schedule, State, Watch
+from notifier.model import CloudEvent, Delivery, DeliveryState, Instant, State, Watch
 
 FORMAT = 1
 MOST_BYTES = 900_000
 """A stored record's greatest length, compressed: Kafka's brokers refuse a message above 1 MB."""
 
-_DEFLATE_ABOVE = 320
+_DEFLATE_ABOVE = 1_000  # a typical order and a typical event are shorter: deflating costs more than all the rest
 _LEVEL = 1  # a higher one saves under 1 % on records of this size
 _PLAIN, _DEFLATED = 0, 1
 
@@ -34,37 +34,6 @@ class TooLarge(LookFailed):
             Reason.TOO_LARGE,
             f"the {what} would take {size} bytes compressed, more than the {MOST_BYTES} that are stored",
         )
-
-
-class Peek(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a restore and the view need of a state, by the state's names; `status` and `schedule` are the snapshot's.
-
-    Fields are known by their place: new ones go to the end, with a default that means 'look into the whole state'.
-    """
-
-    life: Instant
-    sequence: int
-    phase: Phase
-    certain: bool
-    status: str | None
-    since: Instant
-    tracked: bool
-    last_ok: Instant | None
-    digest: bytes
-    changed_at: Instant
-    schedule: Schedule | None
-    doubt: str | None
-    misses: int
-    lost: bool
-    lost_since: Instant | None
-    stalled: bool
-    terminal_since: Instant | None
-    failures: int
-    last_error: str | None
-    not_before: Instant | None
-    retired_at: Instant | None
-    retirement: Literal["terminal", "given_up", "removed"] | None
-    watch_number: int
 
 
 class _SequencePeek(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +63,7 @@ class DeliveryPeek(msgspec.Struct, frozen=True, gc=False):
 
 def pack_watch(watch: Watch) -> bytes:
     """TooLarge above `MOST_BYTES`, as every `pack_…`."""
-    return _whole("watch", _WATCH.encode(watch))
+    return _record("watch", _WATCH.encode(watch))
 
 
 def unpack_watch(data: bytes) -> Watch:
@@ -102,9 +71,20 @@ def unpack_watch(data: bytes) -> Watch:
     return _WATCH.decode(_payload("watch", data))
 
 
+def pack_state(state: State) -> bytes:
+    return _record("state", _STATE.encode(state))
+
+
+def unpack_state(data: bytes) -> State:
+    return _STATE.decode(_payload("state", data))
+
+
+peek_state = unpack_state  # the whole costs no more than a part of it
+
+
 def pack_delivery(delivery: Delivery, event: bool = True) -> bytes:
     """Without `event` where it is stored beside: `unpack_delivery` is then given it."""
-    return _whole(
+    return _record(
         "delivery", _DELIVERY.encode(delivery if event else msgspec.structs.replace(delivery, event=_ELSEWHERE))
     )
 
@@ -123,58 +103,14 @@ def peek_delivery(data: bytes) -> DeliveryPeek:
 
 
 def pack_event(event: CloudEvent) -> bytes:
-    return _whole("event", _EVENT.encode(event))
+    return _record("event", _encode(event))
 
 
 def unpack_event(data: bytes) -> CloudEvent:
-    return _EVENT.decode(_payload("event", data))
-
-
-def pack_state(state: State) -> bytes:
-    snapshot = state.snapshot
-    peek = _encode(
-        Peek(
-            state.life,
-            state.sequence,
-            state.phase,
-            state.certain,
-            None if snapshot is None else snapshot.status,
-            state.since,
-            state.tracked,
-            state.last_ok,
-            state.digest,
-            state.changed_at,
-            None if snapshot is None else snapshot.schedule,
-            state.doubt,
-            state.misses,
-            state.lost,
-            state.lost_since,
-            state.stalled,
-            state.terminal_since,
-            state.failures,
-            state.last_error,
-            state.not_before,
-            state.retired_at,
-            state.retirement,
-            state.watch_number,
-        )
-    )
-    form, payload = _deflate(_STATE.encode(state))
-    return _fitting("state", b"".join((bytes((FORMAT, form)), len(peek).to_bytes(2, "little"), peek, payload)))
-
-
-def unpack_state(data: bytes) -> State:
-    _check("state", data)
-    return _STATE.decode(_inflate("state", data, 4 + int.from_bytes(data[2:4], "little")))
-
-
-def peek_state(data: bytes) -> Peek:
-    """About 1 us: no inflating, no snapshot."""
-    _check("state", data)
     try:
-        return _PEEK.decode(memoryview(data)[4 : 4 + int.from_bytes(data[2:4], "little")])
+        return _EVENT.decode(_payload("event", data))
     except _UNREADABLE as error:
-        _damaged("state", error)
+        _damaged("event", error)
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------
@@ -182,23 +118,25 @@ def peek_state(data: bytes) -> Peek:
 T = TypeVar("T", bound=msgspec.Struct)
 
 _encode = msgspec.msgpack.Encoder().encode
-_PEEK = msgspec.msgpack.Decoder(Peek)
+_decode = msgspec.msgpack.decode
+_EVENT = msgspec.msgpack.Decoder(CloudEvent)
 _DELIVERY_PEEK = msgspec.msgpack.Decoder(DeliveryPeek)
 _MAP = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 _ELSEWHERE = CloudEvent(attributes={}, data=b"")
 
 
-class _Kind(Generic[T]):
-    """One type as a msgpack map, the fields that it does not know included."""
+class _ByName(Generic[T]):
+    """One type as a msgpack map; `extra` are the fields that it does not know."""
 
     def __init__(self, type: type[T]) -> None:
         self._name = type.__name__.lower()
         self._decoder = msgspec.msgpack.Decoder(type)
-        self._known = frozenset(field.encode_name for field in msgspec.structs.fields(type))
+        self._known = frozenset(type.__struct_encode_fields__)
 
     def encode(self, value: T) -> bytes:
-        extra = getattr(value, "extra", None)
+        extra: dict[str, Any] = getattr(value, "extra")  # noqa: B009 (every type that is packed has it)
         if not extra:
             return _encode(value)
         known = _MAP.decode(_encode(value))
@@ -211,60 +149,85 @@ class _Kind(Generic[T]):
             fields = _MAP.decode(payload)
             if fields.keys() <= self._known:
                 return value
-            extra = {name: msgspec.msgpack.decode(raw) for name, raw in fields.items() if name not in self._known}
+            extra = {name: _decode(raw) for name, raw in fields.items() if name not in self._known}
         except _UNREADABLE as error:
             _damaged(self._name, error)
-        return msgspec.structs.replace(value, extra=extra) if "extra" in self._known else value
+        return msgspec.structs.replace(value, extra=extra)
 
 
-_WATCH, _STATE, _DELIVERY, _EVENT = _Kind(Watch), _Kind(State), _Kind(Delivery), _Kind(CloudEvent)
+class _ByPlace(Generic[T]):
+    """One type as a msgpack array; `extra` are the fields behind those that it knows, by their places."""
+
+    def __init__(self, type: type[T]) -> None:
+        self._name = type.__name__.lower()
+        self._decoder = msgspec.msgpack.Decoder(type)
+        self._extra = type.__struct_encode_fields__.index("extra")
+        self._width = len(type.__struct_encode_fields__)
+        self._head = _encode([None] * self._width)[: -self._width]  # an array of just so many
+
+    def encode(self, value: T) -> bytes:
+        extra: dict[str, Any] = getattr(value, "extra")  # noqa: B009 (every type that is packed has it)
+        if not extra:
+            return _encode(value)
+        fields: list[Any] = list(_ARRAY.decode(_encode(value)))
+        fields[self._extra] = {}
+        fields += [None] * (max(map(int, extra)) + 1 - self._width)
+        for place, known in extra.items():
+            fields[int(place)] = known
+        return _encode(fields)
+
+    def decode(self, payload: bytes) -> T:
+        try:
+            value = self._decoder.decode(payload)
+            if payload.startswith(self._head):
+                return value
+            # Of another release: an older one knew fewer.
+            extra = {str(place): _decode(raw) for place, raw in enumerate(_ARRAY.decode(payload))}
+        except _UNREADABLE as error:
+            _damaged(self._name, error)
+        return msgspec.structs.replace(
+            value, extra={place: known for place, known in extra.items() if int(place) >= self._width}
+        )
 
 
-def _whole(what: str, payload: bytes) -> bytes:
-    form, payload = _deflate(payload)
-    return _fitting(what, b"".join((bytes((FORMAT, form)), payload)))
+_WATCH, _STATE, _DELIVERY = _ByPlace(Watch), _ByPlace(State), _ByName(Delivery)
 
 
-def _payload(what: str, data: bytes) -> bytes:
-    _check(what, data)
-    return _inflate(what, data, 2)
-
-
-def _deflate(payload: bytes) -> tuple[int, bytes]:
+def _record(what: str, payload: bytes) -> bytes:
     if len(payload) <= _DEFLATE_ABOVE:
-        return _PLAIN, payload
+        return _PLAIN_HEAD + payload
     deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15, 5, zlib.Z_DEFAULT_STRATEGY, WORDS)
-    return _DEFLATED, deflater.compress(payload) + deflater.flush()
-
-
-def _inflate(what: str, data: bytes, start: int) -> bytes:
-    if data[1] == _PLAIN:
-        return data[start:]
-    inflater = zlib.decompressobj(-15, WORDS)
-    try:
-        payload = inflater.decompress(memoryview(data)[start:])
-    except zlib.error as error:
-        _damaged(what, error)
-    if not inflater.eof:
-        _damaged(what, EOFError("it ends too early"))
-    return payload
-
-
-def _fitting(what: str, record: bytes) -> bytes:
+    record = b"".join((_DEFLATED_HEAD, deflater.compress(payload), deflater.flush()))
     if len(record) > MOST_BYTES:
         raise TooLarge(what, len(record))
     return record
 
 
-def _check(what: str, data: bytes) -> None:
-    if len(data) > 2 and data[0] == FORMAT and data[1] <= _DEFLATED:
-        return
+_PLAIN_HEAD, _DEFLATED_HEAD = bytes((FORMAT, _PLAIN)), bytes((FORMAT, _DEFLATED))
+
+
+def _payload(what: str, data: bytes) -> bytes:
+    if data.startswith(_PLAIN_HEAD):
+        return data[2:]
+    if data.startswith(_DEFLATED_HEAD):
+        return _inflate(what, data)
     if len(data) > 2 and data[0] > FORMAT:
         raise Refused(
             f"a stored {what} has format {data[0]}, written by a newer release; this one reads up to {FORMAT}: "
             "start that release again, or restore a backup that was made before it"
         )
     _damaged(what, ValueError("no known format"))
+
+
+def _inflate(what: str, data: bytes) -> bytes:
+    inflater = zlib.decompressobj(-15, WORDS)
+    try:
+        payload = inflater.decompress(memoryview(data)[2:])
+    except zlib.error as error:
+        _damaged(what, error)
+    if not inflater.eof:
+        _damaged(what, EOFError("it ends too early"))
+    return payload
 
 
 def _damaged(what: str, error: Exception) -> NoReturn:

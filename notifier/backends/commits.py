@@ -51,12 +51,12 @@ FROM (SELECT (SELECT number FROM events WHERE key = ?10 AND life = ?11 AND seque
 
 
 def _state_row(key: str, state: bytes) -> tuple[bytes, str, Instant | None, str]:
-    peek = codec.peek_state(state)
+    peek = codec.unpack_state(state)
     return state, peek.phase.value, peek.retired_at, key
 
 
 def _event_row(event: CloudEvent, packed: dict[str, bytes]) -> tuple[str, int, int, Instant, bytes]:
-    life, observed_at = told(event)
+    life, observed_at = _told(event)
     record = packed[event.id] = codec.pack_event(event)
     return event.key, life, event.sequence, observed_at, record
 
@@ -77,8 +77,8 @@ def _keep_delivery(connection: sqlite3.Connection, delivery: Delivery, packed: M
     if connection.execute("UPDATE deliveries SET state = ?, finished_at = ?, record = ? WHERE id = ?", new).rowcount:
         return
     record = packed.get(event.id) or codec.pack_event(event)
-    about = (record, event.key, told(event)[0], event.sequence)
-    connection.execute(_INSERT_DELIVERY, (*new, delivery.key, delivery.sink, delivery.to, delivery.created_at, *about))
+    told = (record, event.key, _told(event)[0], event.sequence)
+    connection.execute(_INSERT_DELIVERY, (*new, delivery.key, delivery.sink, delivery.to, delivery.created_at, *told))
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ class _Data(msgspec.Struct, frozen=True):
 _DATA = msgspec.json.Decoder(_Data)
 
 
-def told(event: CloudEvent) -> tuple[int, Instant]:
+def _told(event: CloudEvent) -> tuple[int, Instant]:
     """Its life, and when it was observed."""
     data = _DATA.decode(event.data)
     return data.order.life, from_text(data.observed_at or event.attributes["time"])

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from notifier.model.snapshot import Place, Snapshot
-from notifier.model.words import Instant, Phase, Value
+from notifier.model.words import ByPlace, Instant, Phase, Value
 
 
-class Recipient(Value, frozen=True, kw_only=True):
+class Recipient(ByPlace, frozen=True, kw_only=True):
     """Who is told. `phone` is E.164, `locale` BCP 47, `timezone` an IANA name (None: the source's)."""
 
     email: str | None = None
@@ -17,7 +17,7 @@ class Recipient(Value, frozen=True, kw_only=True):
     timezone: str | None = None
 
 
-class Watch(Value, frozen=True, kw_only=True):
+class Watch(ByPlace, frozen=True, kw_only=True):
     """'Follow this order.' `ids` are texts by the names that the source's API wants; the account is resolved."""
 
     key: str
@@ -48,7 +48,7 @@ class Look(Value, frozen=True, kw_only=True):
     not_before: Instant | None = None
 
 
-class State(Value, frozen=True, kw_only=True):
+class State(ByPlace, frozen=True, kw_only=True):
     """All that is remembered of an order. `tracking.advance` is the only writer of the part above the line.
 
     `snapshot` is the accepted one, with the last told value of what it does not tell any more; its entries are all the

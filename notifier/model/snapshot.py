@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from notifier.model.words import Instant, Value
+from notifier.model.words import ByPlace, Instant
 
 
-class Place(Value, frozen=True, kw_only=True):
+class Place(ByPlace, frozen=True, kw_only=True):
     """A point in degrees (WGS 84), with its address where the API tells one."""
 
     lat: float | None = None
@@ -13,7 +13,7 @@ class Place(Value, frozen=True, kw_only=True):
     address: str | None = None
 
 
-class Vehicle(Value, frozen=True, kw_only=True):
+class Vehicle(ByPlace, frozen=True, kw_only=True):
     """`combined` says that the API tells the whole car as one text, plate included, and that `model` holds it."""
 
     model: str | None = None
@@ -22,7 +22,7 @@ class Vehicle(Value, frozen=True, kw_only=True):
     combined: bool = False
 
 
-class Performer(Value, frozen=True, kw_only=True):
+class Performer(ByPlace, frozen=True, kw_only=True):
     """Driver or courier. For taxi_v1 the whole `car` text stands in `vehicle.model`."""
 
     name: str | None = None
@@ -30,26 +30,26 @@ class Performer(Value, frozen=True, kw_only=True):
     vehicle: Vehicle | None = None
 
 
-class Schedule(Value, frozen=True, kw_only=True):
+class Schedule(ByPlace, frozen=True, kw_only=True):
     start: Instant | None = None
     end: Instant | None = None
 
 
-class Cost(Value, frozen=True, kw_only=True):
+class Cost(ByPlace, frozen=True, kw_only=True):
     """In the currency of the source (roubles)."""
 
     amount: float | None = None
     with_vat: float | None = None
 
 
-class CancelRules(Value, frozen=True, kw_only=True):
+class CancelRules(ByPlace, frozen=True, kw_only=True):
     can_cancel: bool | None = None
     state: str | None = None
     title: str | None = None
     message: str | None = None
 
 
-class Person(Value, frozen=True, kw_only=True):
+class Person(ByPlace, frozen=True, kw_only=True):
     """Whose order it is."""
 
     id: str | None = None
@@ -57,18 +57,18 @@ class Person(Value, frozen=True, kw_only=True):
     phone: str | None = None
 
 
-class CostCenter(Value, frozen=True, kw_only=True):
+class CostCenter(ByPlace, frozen=True, kw_only=True):
     id: str | None = None
     title: str | None = None
     value: str | None = None
 
 
-class Comment(Value, frozen=True, kw_only=True):
+class Comment(ByPlace, frozen=True, kw_only=True):
     status: str | None = None
     text: str | None = None
 
 
-class Entry(Value, frozen=True, kw_only=True):
+class Entry(ByPlace, frozen=True, kw_only=True):
     """One line of an order's past, told by the API.
 
     Its identity is (kind, value, at, nth); `nth` counts equal ones within a snapshot, from 0.
@@ -87,7 +87,7 @@ class Entry(Value, frozen=True, kw_only=True):
         return (self.kind, self.value, self.at, self.nth)
 
 
-class Snapshot(Value, frozen=True, kw_only=True):
+class Snapshot(ByPlace, frozen=True, kw_only=True):
     """An order as its API told it, normalised, without a phase. What the API does not tell is None or empty."""
 
     status: str

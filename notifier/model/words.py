@@ -59,3 +59,7 @@ class EventType(StrEnum):
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of the small values: equal by content, encoded without their defaults."""
+
+
+class ByPlace(Value, frozen=True, array_like=True):
+    """A value that is stored by place, which is short and quick: a new field goes to the end, with a default."""

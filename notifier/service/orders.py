@@ -4,7 +4,7 @@ import asyncio
 import sys
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from notifier import codec
 from notifier.cadence import Known
@@ -45,9 +45,9 @@ class Order:
         self.committing: asyncio.Future[None] | None = None
         self.gone: Gone = ""
         self.attended = attended
-        self.remember(state, codec.peek_state(state))
+        self.remember(state, codec.unpack_state(state))
 
-    def remember(self, packed: bytes, state: "State | codec.Peek") -> None:
+    def remember(self, packed: bytes, state: State) -> None:
         """Takes over a state, given both packed and readable."""
         self.state = packed
         self.digest = state.digest
@@ -59,10 +59,10 @@ class Order:
         self.changed_at = state.changed_at
         self.lost_since = state.lost_since
         self.not_before = state.not_before
-        schedule = state.schedule if isinstance(state, codec.Peek) else state.snapshot and state.snapshot.schedule
+        schedule = None if state.snapshot is None else state.snapshot.schedule
         self.starts = schedule.start if schedule else None
         self.ends = schedule.end if schedule else None
-        self.calm = calm(cast("State", state))  # a Peek tells as much by the same names
+        self.calm = calm(state)
 
     def put_back(self, by: int) -> None:
         """See `agenda.Due`. The last good look is then still before the next one."""

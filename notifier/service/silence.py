@@ -45,4 +45,4 @@ def silent(order: Order, source: OrderSource, now: Instant) -> bool:
     if now - max(order.attended, order.last_ok or 0) < most or order.gone or order.committing is not None:
         return False
     late = now - (order.was_due if order.due is None else order.due)
-    return (order.failures > 0 or late >= min(most, LATE)) and not codec.peek_state(order.state).stalled
+    return (order.failures > 0 or late >= min(most, LATE)) and not codec.unpack_state(order.state).stalled

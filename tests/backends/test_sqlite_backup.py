@@ -120,7 +120,7 @@ async def test_a_backup_of_a_file_that_another_process_commits_to(tmp_path: Path
     for number in range(4):
         with sqlite3.connect(tmp_path / f"{number}.db") as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            states = [codec.peek_state(state) for (state,) in connection.execute("SELECT state FROM orders") if state]
+            states = [codec.unpack_state(state) for (state,) in connection.execute("SELECT state FROM orders") if state]
             events = connection.execute("SELECT count(*) FROM events").fetchone()[0]
         connection.close()
         assert len({peek.sequence for peek in states}) <= 1, "whole commits only"

@@ -66,7 +66,7 @@ async def sequences(path: Path) -> list[int]:
     for key in KEYS:
         stored = await lease.load(key)
         assert stored is not None
-        sequence = codec.peek_state(stored.state).sequence if stored.state else 0
+        sequence = codec.unpack_state(stored.state).sequence if stored.state else 0
         events = (await backend.view.find(EventQuery(key=key, limit=1000))).items
         assert [event.sequence for event in events] == list(range(1, sequence + 1))[:1000]
         found.append(sequence)

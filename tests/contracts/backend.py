@@ -157,7 +157,7 @@ class BackendContract:
             stored = await lease.load(key)
             assert stored is not None
             assert stored.state is not None
-            assert codec.peek_state(stored.state).sequence == 2
+            assert codec.unpack_state(stored.state).sequence == 2
 
     async def _is_with(self, bench: Bench, key: str, other: str) -> bool:
         """Of the same shard."""
@@ -252,7 +252,7 @@ class BackendContract:
         assert stored is not None
         assert codec.unpack_watch(stored.watch).created_at == T
         assert stored.state is not None
-        assert codec.peek_state(stored.state).retired_at == T + 5
+        assert codec.unpack_state(stored.state).retired_at == T + 5
         await lease.commit([a_step(sequence=2)])
         await bench.restart()
         orders, _ = await restored(await bench.lease(KEY))

@@ -48,7 +48,7 @@ def renewed(state: State, life: Instant) -> State:
 def _latest_life(connection: sqlite3.Connection) -> Instant:
     (latest,) = connection.execute("SELECT ifnull(max(life), 0) FROM events").fetchone()
     for (state,) in connection.execute("SELECT state FROM orders WHERE state IS NOT NULL"):
-        latest = max(latest, codec.peek_state(state).life)
+        latest = max(latest, codec.unpack_state(state).life)
     return int(latest)
 
 
