@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "why": "notifier.cli.orders:why",
     "deliveries": "notifier.cli.deliveries:deliveries",
     "events": "notifier.cli.events:events",
+    "render": "notifier.cli.render:render",
     "send-test": "notifier.cli.send_test:send_test",
     "schema": "notifier.cli.schema:schema",
     "verify": "notifier.cli.verify:verify",

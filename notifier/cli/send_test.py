@@ -5,15 +5,20 @@ import uuid
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
-from notifier.masks import masked
 from notifier.cli import options, show
 from notifier.clock import Clock, SystemClock
+from notifier.config import addresses
 from notifier.config.load import load
-from notifier.config.model import SINKS
+from notifier.config.model import SINKS, Config
+from notifier.config.templates import templates
 from notifier.envelope import seal
 from notifier.errors import ConfigError, Problem
+from notifier.masks import masked
 from notifier.model import CloudEvent, Event, EventType, Instant, Phase, Watch
+from notifier.rendering.render import Kind, Part
+from notifier.routing import facts
 from notifier.sinks.base import Message, Outcome, SinkSettings
 
 KEY = "test/send-test"
@@ -22,22 +27,27 @@ KEY = "test/send-test"
 @click.command("send-test")
 @click.argument("sink")
 @click.option("--to", help="The address to send to. [default: the sink's own]")
+@click.option("--locale", default="en", show_default=True, help="The language of a message to people.")
 @options.config_file
 @options.as_json
 @click.pass_context
-def send_test(context: click.Context, sink: str, to: str | None, config: Path, as_json: bool) -> None:
+def send_test(context: click.Context, sink: str, to: str | None, locale: str, config: Path, as_json: bool) -> None:
     """Send a made-up event of the order test/send-test over SINK, once."""
-    settings = load(config).sinks.get(sink)
+    configured = load(config)
+    settings = configured.sinks.get(sink)
     if settings is None:
         raise ConfigError([Problem(f"sinks.{sink}", "is not a sink of this configuration")])
     if to is not None and settings.address is None:
         raise ConfigError([Problem("--to", f"the sink {sink} sends to no addresses: leave it out")])
-    id = str(uuid.uuid4())
-    outcome = asyncio.run(send(sink, settings, to, id, SystemClock()))
+    if to is None and settings.people:
+        raise ConfigError([Problem("--to", f"is missing: the sink {sink} sends to addresses only")])
+    clock = SystemClock()
+    message = _message(configured, settings, to, locale, clock.now())
+    outcome = asyncio.run(send(sink, settings, message, clock))
     delivered = outcome.kind == "delivered"
     if as_json:
         told = {"status": outcome.status, "reason": outcome.reason, "detail": outcome.detail}
-        show.json({"id": id, "sink": sink, "to": to and masked(to), "delivered": delivered, **told})
+        show.json({"id": message.id, "sink": sink, "to": to and masked(to), "delivered": delivered, **told})
     elif delivered:
         show.line(" ".join(filter(None, ("delivered", outcome.status))))
     else:
@@ -46,12 +56,29 @@ def send_test(context: click.Context, sink: str, to: str | None, config: Path, a
     context.exit(0 if delivered else 1)
 
 
-async def send(name: str, settings: SinkSettings, to: str | None, id: str, clock: Clock) -> Outcome:
+def _message(config: Config, settings: SinkSettings, to: str | None, locale: str, now: Instant) -> Message:
+    event = sample(now)
+    message = Message(id=str(uuid.uuid4()), to=to, event=event)
+    if not settings.people:
+        return message
+    told = replace(facts.published(event), key=KEY, locale=_locale(locale))
+    kind: Kind = "sms" if settings.address == "phone" else "email"
+    subject, text, html = templates(config).render([Part(told, "test")], kind)
+    return message._replace(subject=subject, text=text, html=html)
+
+
+def _locale(text: str) -> str:
+    try:
+        return addresses.locale(text)
+    except ValueError as error:
+        raise ConfigError([Problem("--locale", str(error))]) from None
+
+
+async def send(name: str, settings: SinkSettings, message: Message, clock: Clock) -> Outcome:
     """One attempt, with all of the sink's settings but its repeats."""
     sink = SINKS[settings.type].build(name, settings, clock)
-    now = clock.now()
     try:
-        return await sink.send(Message(id=id, to=to, event=sample(now)), now)
+        return await sink.send(message, clock.now())
     finally:
         await sink.close()
 

@@ -3,6 +3,7 @@
 All of it looks at the values as they stand in the file, so that an error in one place hides none in another.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -23,6 +24,8 @@ Found: TypeAlias = Iterator[tuple[Where, str]]
 
 SECRETS = frozenset({"token", "secret", "password", "client_secret", "api_secret", "auth_token"})
 SECRETS |= {f"{name}_file" for name in SECRETS}
+
+_IN_LINE = re.compile(r"line ([0-9]+): ")
 
 _ADDRESSES: Mapping[Address, Callable[[str], str]] = {
     "email": addresses.email,
@@ -53,7 +56,7 @@ def everything(draft: Draft) -> Found:
     yield from _backend(draft.values.get("backend"))
     yield from _api(draft.values.get("api"))
     yield from _empty_secrets(draft.values)
-    yield from _templates(draft)
+    yield from templates(draft)
     yield from _rules(draft)
     yield from _watches(draft)
 
@@ -104,11 +107,13 @@ def _api(api: object) -> Found:
             yield ("api", "token_file"), str(error)
 
 
-def _templates(draft: Draft) -> Found:
+def templates(draft: Draft) -> Found:
     """Each file with something wrong is told of by itself."""
     if (folder := _folder(draft)) is not None:
         for name, problem in examine_templates(draft.templates):
-            yield ("templates", "folder", f"{folder}/{name}"), problem
+            line = _IN_LINE.match(problem)
+            place, said = (f"{name}:{line[1]}", problem[line.end() :]) if line else (name, problem)
+            yield ("templates", "folder", f"{folder}/{place}"), said
 
 
 def _folder(draft: Draft) -> str | None:

@@ -9,10 +9,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from notifier.config import check, document, messages, templates
 from notifier.config.document import Document
-from notifier.config.model import Config, SinkField, SourceField
-from notifier.config.sections import ApiSettings, SqliteSettings
+from notifier.config.model import SOURCES, Config, SinkField, SourceField
+from notifier.config.sections import ApiSettings, SqliteSettings, TemplatesSettings
 from notifier.config.text import Where
 from notifier.errors import ConfigError
+from notifier.rendering.render import Origin, Templates
 from notifier.sources.base import Model
 
 DEFAULT_PATH = Path("config/notifier.yaml")
@@ -53,6 +54,28 @@ def load_sqlite(path: Path, env: Mapping[str, str] | None = None) -> SqliteSetti
     if check.is_kafka(read.values["backend"]):
         raise ConfigError([read.problem(("backend", "type"), "must be sqlite for this")])
     return _section(path, "backend", SqliteSettings, env)
+
+
+def load_templates(path: Path, env: Mapping[str, str] | None = None) -> Templates:
+    """What the messages of this file are made from; its tokens and the rest need not be right (or set) for that."""
+    read = document.load(path, os.environ if env is None else env, only=("templates", "sources"))
+    section, found = _validated(TemplatesSettings.model_validate, read, TemplatesSettings, "templates")
+    read.problems[:] = [(where, message) for where, message in read.problems if where[0] == "templates"]
+    files = _template_files(read.values.get("templates"))
+    found += check.templates(check.Draft(values=read.values, sources={}, sinks={}, templates=files))
+    if found := _distinct(read, found):
+        raise ConfigError([read.problem(where, message) for where, message in found])
+    assert section is not None
+    return Templates(dict(_origins(read.values.get("sources"))), section.files)
+
+
+def _origins(sources: object) -> Iterator[tuple[str, Origin]]:
+    """As far as sources tell it that need not be valid."""
+    for name, settings in sources.items() if isinstance(sources, Mapping) else ():
+        type = settings.get("type") if isinstance(settings, Mapping) else None
+        if isinstance(type, str) and (adapter := SOURCES.get(type)) is not None:
+            timezone = settings.get("timezone")
+            yield name, Origin(timezone if isinstance(timezone, str) else "UTC", adapter.settings.errand)
 
 
 def _section(path: Path, name: str, model: type[SectionT], env: Mapping[str, str] | None) -> SectionT:
