@@ -56,7 +56,7 @@ def _state_row(key: str, state: bytes) -> tuple[bytes, str, Instant | None, str]
 
 
 def _event_row(event: CloudEvent, packed: dict[str, bytes]) -> tuple[str, int, int, Instant, bytes]:
-    life, observed_at = _told(event)
+    life, observed_at = told(event)
     record = packed[event.id] = codec.pack_event(event)
     return event.key, life, event.sequence, observed_at, record
 
@@ -77,8 +77,8 @@ def _keep_delivery(connection: sqlite3.Connection, delivery: Delivery, packed: M
     if connection.execute("UPDATE deliveries SET state = ?, finished_at = ?, record = ? WHERE id = ?", new).rowcount:
         return
     record = packed.get(event.id) or codec.pack_event(event)
-    told = (record, event.key, _told(event)[0], event.sequence)
-    connection.execute(_INSERT_DELIVERY, (*new, delivery.key, delivery.sink, delivery.to, delivery.created_at, *told))
+    about = (record, event.key, told(event)[0], event.sequence)
+    connection.execute(_INSERT_DELIVERY, (*new, delivery.key, delivery.sink, delivery.to, delivery.created_at, *about))
 
 
 class _Order(msgspec.Struct, frozen=True):
