@@ -95,7 +95,7 @@ class _Data(msgspec.Struct, frozen=True):
 _DATA = msgspec.json.Decoder(_Data)
 
 
-def _told(event: CloudEvent) -> tuple[int, Instant]:
+def told(event: CloudEvent) -> tuple[int, Instant]:
     """Its life, and when it was observed."""
     data = _DATA.decode(event.data)
     return data.order.life, from_text(data.observed_at or event.attributes["time"])
