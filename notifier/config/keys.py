@@ -40,7 +40,8 @@ def _below(schema: Mapping[str, Any], place: Mapping[str, Any], step: str | int)
     for choice in _choices(schema, place):
         tags = choice.get("discriminator", {}).get("mapping", {})
         if step in tags:
-            yield {"$ref": tags[step]}
+            inner = tags[step]  # a reference, or a union again: `gateway` below `type: sms`
+            yield {"$ref": inner} if isinstance(inner, str) else inner
         elif step in choice.get("properties", {}):
             yield choice["properties"][step]
         elif isinstance(step, int) and isinstance(choice.get("items"), Mapping):

@@ -72,7 +72,7 @@ def place(detail: ErrorDetails, values: object, model: object) -> Where:
             continue
         where.append(step)
     if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        where.append("type")
+        where.append(_discriminator(detail))
     return tuple(where)
 
 
@@ -110,9 +110,14 @@ def _choice(context: Mapping[str, Any], detail: ErrorDetails) -> str:
     return f"must be one of {', '.join(names)}"
 
 
-def _tag(context: Mapping[str, Any], _: ErrorDetails) -> str:
+def _discriminator(detail: ErrorDetails) -> str:
+    """The key that decides what the others are: `type`, or `gateway` of an SMS sink."""
+    return str(detail.get("ctx", {}).get("discriminator", "type")).strip("'")
+
+
+def _tag(context: Mapping[str, Any], detail: ErrorDetails) -> str:
     known = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
-    return unknown("type", str(context.get("tag", "")), known)
+    return unknown(_discriminator(detail), str(context.get("tag", "")), known)
 
 
 def _length(bound: str, word: str) -> Callable[[Mapping[str, Any], ErrorDetails], str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from notifier.clock import Clock
-from notifier.sinks import console, email, webhook
+from notifier.sinks import console, email, sms, webhook
 from notifier.sinks.base import Sink, SinkSettings
 
 
@@ -19,4 +19,5 @@ REGISTRY: Mapping[str, Registration] = {
     "console": Registration(console.ConsoleSettings, console.build),
     "webhook": Registration(webhook.WebhookSettings, webhook.build),
     "email": Registration(email.EmailSettings, email.build),
+    "sms": Registration(sms.AnySmsSettings, sms.build),
 }

@@ -4,10 +4,12 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 
+from notifier.masks import masked
+
 LONGEST = 200
 HIDDEN = "***"
 
-_EMAIL = re.compile(r"[^\s<>@,;:\"'()\[\]]+@(?=[^\s<>@,;:\"'()\[\]]+)")
+_EMAIL = re.compile(r"[^\s<>@,;:\"'()\[\]]+@[^\s<>@,;:\"'()\[\]]+")
 _PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()-]{0,2}\d){6,14}(?![\w:-])")
 
 
@@ -19,7 +21,7 @@ def shown(said: str, secrets: Iterable[str] = ()) -> str:
     text = " ".join("".join(each if each.isprintable() else " " for each in said).split())
     for secret in sorted(_forms(secrets), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    text = _EMAIL.sub(lambda match: f"{match[0][0]}{HIDDEN}@", text)
+    text = _EMAIL.sub(lambda match: masked(match[0]) or HIDDEN, text)
     text = _PHONE.sub(lambda match: _phone(match[0]), text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
@@ -33,6 +35,5 @@ def _forms(secrets: Iterable[str]) -> set[str]:
 
 
 def _phone(text: str) -> str:
-    """The masks of lists and of `why` leave the same digits."""
-    digits = re.sub(r"\D", "", text)
-    return f"+{digits[:1]}•••{digits[-2:]}" if text.startswith("+") else f"•••{digits[-2:]}"
+    """As lists and `why` show it, with or without its plus."""
+    return (masked("+" + re.sub(r"\D", "", text)) or HIDDEN).removeprefix("" if text.startswith("+") else "+")

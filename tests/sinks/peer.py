@@ -42,6 +42,10 @@ class Peer:
         await asyncio.gather(*self._handlers, return_exceptions=True)
 
     @property
+    def port(self) -> int:
+        return self._port
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/hooks/s3cret-path?token=s3cret-query"
 
