@@ -53,11 +53,11 @@
 {{- define "order-notifier.validate" -}}
 {{- if eq (include "order-notifier.backend" .) "kafka" -}}
 {{- $partitions := dig "backend" "partitions" 12 .Values.config | int -}}
-{{- $most := 0 -}}
+{{- $most := int .Values.replicaCount -}}
 {{- if .Values.keda.enabled -}}{{- $most = int .Values.keda.maxReplicaCount -}}{{- end -}}
 {{- if .Values.autoscaling.enabled -}}{{- $most = int .Values.autoscaling.maxReplicas -}}{{- end -}}
 {{- if gt $most $partitions -}}
-{{- fail (printf "up to %d replicas for %d partitions (config.backend.partitions): those beyond own no orders; ask for %d at most" $most $partitions $partitions) -}}
+{{- fail (printf "up to %d replicas for %d partitions (config.backend.partitions): those beyond own no orders and never get ready; ask for %d at most" $most $partitions $partitions) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.keda.enabled (not .Values.keda.prometheus.serverAddress) -}}
