@@ -1,7 +1,7 @@
 """The end of a client, whatever state it is in: bounded, quiet, and with nothing of it left running."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import TypeAlias
 
 import structlog
@@ -13,7 +13,7 @@ from aiokafka.errors import ProducerClosed
 log = structlog.get_logger()
 
 PATIENCE = 5.0  # seconds for an ordinary stop: what is pending is sent, a group is left
-LAST = 1.0  # seconds for what is left after it
+LAST = 1.0  # seconds for each of the steps after it
 
 Client: TypeAlias = AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient
 
@@ -23,27 +23,53 @@ async def end(client: Client, patience: float = PATIENCE) -> None:
 
     stop() of aiokafka waits for ever for a broker that is gone, and may raise CancelledError that nobody asked for.
     """
-    calm = await _finished(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop(), patience)
+    if patience <= 0 and isinstance(client, AIOKafkaProducer):
+        _give_up(client)
+    stop = client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop()
+    if not await _finished(stop, max(patience, LAST)) or _lives(client):  # it does nothing when it was cut off before
+        await _by_force(client)
     if isinstance(client, AIOKafkaProducer):
-        await _end_producer(client)
-    if not calm:
-        await _finished(_connections(client).close(), LAST)
-        log.debug("kafka_client_ended_by_force", client=type(client).__name__)
+        _hear_out(client)
 
 
-async def _end_producer(producer: AIOKafkaProducer) -> None:
-    """Its sender, and those who wait for a batch of it or for its transaction."""
-    sender = producer._sender.sender_task
-    if sender is not None and not sender.done():
-        producer._message_accumulator.fail_all(ProducerClosed())
-        sender.cancel()
-        await asyncio.wait([sender], timeout=LAST)
+async def _by_force(client: Client) -> None:
+    """Without its connections whatever it waits for fails; then its tasks, which stop() may have left behind."""
+    if isinstance(client, AIOKafkaProducer):
+        _give_up(client)
+    await _finished(_connections(client).close(), LAST)
+    tasks = set(_tasks(client))
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=LAST)
+    log.debug("kafka_client_ended_by_force", client=type(client).__name__)
+
+
+def _give_up(producer: AIOKafkaProducer) -> None:
+    """What was not sent yet never is: its senders are told."""
+    producer._message_accumulator.fail_all(ProducerClosed())
+
+
+def _hear_out(producer: AIOKafkaProducer) -> None:
+    """asyncio would report each of these errors as never retrieved, once for each fencing."""
     transactions = producer._txn_manager
-    for waiter in (transactions._transaction_waiter, transactions._pid_waiter) if transactions else ():
+    waiters = [transactions._transaction_waiter, transactions._pid_waiter] if transactions else []
+    for waiter in (*waiters, producer._sender.sender_task):
         if waiter is not None and waiter.done() and not waiter.cancelled():
-            waiter.exception()  # else asyncio would report it as never retrieved, once for each fencing
-    if sender is not None and sender.done() and not sender.cancelled():
-        sender.exception()
+            waiter.exception()
+
+
+def _tasks(client: Client) -> Iterator[asyncio.Task[None]]:
+    """Whatever a client's parts hold that still runs."""
+    for part in (getattr(client, name, None) for name in ("_sender", "_fetcher", "_coordinator")):
+        held = list(vars(part).values()) if part is not None else []
+        held += getattr(part, "_pending_tasks", ())
+        yield from (each for each in held if isinstance(each, asyncio.Task) and not each.done())
+
+
+def _lives(client: Client) -> bool:
+    connections = _connections(client)
+    return connections._sync_task is not None or any(each.connected() for each in connections._conns.values())
 
 
 def _connections(client: Client) -> AIOKafkaClient:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka.conn import CloseReason, collect_hosts, create_conn
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from notifier.errors import BackendError, Refused
 from notifier.net.kafka.errors import MAPPED, detail, row
@@ -33,18 +34,23 @@ async def cause(servers: Sequence[str], options: Mapping[str, Any], doing: str) 
 
 
 async def _ask(host: str, port: int, options: Mapping[str, Any]) -> Exception | None:
+    """Any request but the first is answered to those alone who logged in where they must."""
     try:
         connection = await create_conn(host, port, **options)
+        try:
+            await connection.send(MetadataRequest([]))
+        finally:
+            connection.close(reason=CloseReason.SHUTDOWN)
     except MAPPED as error:
         return error
-    await connection.close(reason=CloseReason.SHUTDOWN)
     return None
 
 
 def _words(error: BaseException, protocol: str) -> str:
     found = row(error)
-    if isinstance(error, KafkaConnectionError):
+    if isinstance(error, KafkaConnectionError | ConnectionResetError | BrokenPipeError):
         # TCP stood, and then the other side hung up: what a TLS listener does to plain clients, and the reverse.
-        return f"a broker hung up: does its listener speak {protocol}? Else correct security.protocol"
+        said = f"a broker hung up: does its listener speak {protocol}? Else correct security.protocol"
+        return f"{said}. It may want a certificate, too: security.cert_file" if protocol.endswith("SSL") else said
     said = str(error.args[0]) if error.args and "no token" in str(error.args[0]) else detail(error)
     return f"{found.words} ({said})"

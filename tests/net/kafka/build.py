@@ -23,7 +23,7 @@ async def create(servers: Sequence[str], *topics: str, **configs: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=list(servers))
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(topic, 1, -1, topic_configs=configs) for topic in topics])
+        await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=configs) for topic in topics])
     finally:
         await admin.close()
 
