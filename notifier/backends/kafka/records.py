@@ -110,15 +110,18 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class Cursors(msgspec.Struct, frozen=True, kw_only=True):
     """How far a shard has come: in its record `c:`, written by every transaction.
 
-    `n` is that transaction's number. Of the topic `watches` everything below the offset `watches` is done with, of
-    `commands` likewise, and beyond it those in `done`.
+    `n` is that transaction's number. Of the topic `watches` everything below the offset `watches` is done with, and
+    beyond it those in `told` have been reported; a watch's own record says more. Of `commands` likewise, and those in
+    `done`. `gone` orders were found without a record in `watches`, and their removal is not yet done.
     """
 
     format: int = FORMAT
     n: int = 0
     watches: int = 0
+    told: tuple[int, ...] = ()
     commands: int = 0
     done: tuple[int, ...] = ()
+    gone: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
