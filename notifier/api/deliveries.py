@@ -12,6 +12,7 @@ from notifier.api.answers import desk_of, find, json_answer
 from notifier.api.asking import Parameters, json_body
 from notifier.api.desk import Desk
 from notifier.api.problems import ApiError, not_found
+from notifier.api.waits import waits
 from notifier.backends.base import DeliveryQuery
 from notifier.errors import InputError, Problem
 from notifier.instants import from_text
@@ -58,12 +59,16 @@ async def listed(request: web.Request) -> web.Response:
         until=asked.instant("until"),
     )
     asked.check()
-    page = await find(desk_of(request), query)
-    return json_answer(shapes.page(map(shapes.delivery, page.items), page.next))
+    desk = desk_of(request)
+    page = await find(desk, query)
+    waiting = await waits(desk, page.items)
+    return json_answer(shapes.page((shapes.delivery(each, waiting.get(each.id)) for each in page.items), page.next))
 
 
 async def one(request: web.Request) -> web.Response:
-    return json_answer(shapes.delivery(await _named(request)))
+    delivery = await _named(request)
+    waiting = await waits(desk_of(request), [delivery])
+    return json_answer(shapes.delivery(delivery, waiting.get(delivery.id)))
 
 
 async def retry(request: web.Request) -> web.Response:

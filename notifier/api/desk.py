@@ -6,7 +6,8 @@ from typing import Protocol
 from notifier.backends.base import View
 from notifier.clock import Clock
 from notifier.metrics import Metrics
-from notifier.model import Instant, Watch
+from notifier.model import Delivery, Instant, Watch
+from notifier.routing.line import Wait
 
 
 class NotableLook(Protocol):
@@ -77,6 +78,10 @@ class Desk(Protocol):
 
     def live(self, key: str, /) -> Live | None:
         """None: another replica's order, or one not in memory."""
+        ...
+
+    def held(self, delivery: Delivery, /) -> Wait | None:
+        """What holds a delivery back that is due, besides itself; None: nothing that is known here."""
         ...
 
     def trouble(self) -> tuple[str, ...]:

@@ -89,7 +89,9 @@ class DeliveryShape(Shape):
     attempts: list[AttemptShape]
     next_attempt_at: Time | None
     reason: str | None
-    """Why it waits, or how it ended."""
+    """Why it waits (`in_line`: for one before it), or how it ended."""
+    message: str | None
+    """The id of the message that it went in, or will go in, with others; null: one by itself, under its own id."""
     created_at: Time
     finished_at: Time | None
 

@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 import orjson
 
 from notifier.api.desk import Live
-from notifier.masks import masked
 from notifier.backends.base import Order
 from notifier.envelope import structured
 from notifier.errors import Reason
 from notifier.instants import optional_text, to_text
+from notifier.masks import masked
 from notifier.model import (
     Attempt,
     CloudEvent,
@@ -24,6 +24,7 @@ from notifier.model import (
     State,
     Watch,
 )
+from notifier.routing.line import Wait
 
 Json: TypeAlias = dict[str, Any]
 
@@ -143,7 +144,9 @@ def _where(it: Entry) -> Json:
     return _point(it.place) if it.place else {"lat": None, "lon": None}
 
 
-def delivery(it: Delivery) -> Json:
+def delivery(it: Delivery, wait: Wait | None = None) -> Json:
+    """`wait`: what a pending one waits for, where more is known of it than it says itself."""
+    wait = wait or Wait(it.due if it.state == "pending" else None, it.held if it.open else it.reason)
     return {
         "id": it.id,
         "state": it.state,
@@ -155,8 +158,9 @@ def delivery(it: Delivery) -> Json:
         "sink": it.sink,
         "to": masked(it.to),
         "attempts": [_attempt(attempt) for attempt in it.attempts],
-        "next_attempt_at": optional_text(it.due if it.state == "pending" else None),
-        "reason": it.held if it.open else it.reason,
+        "next_attempt_at": optional_text(wait.until),
+        "reason": wait.reason,
+        "message": it.message,
         "created_at": to_text(it.created_at),
         "finished_at": optional_text(it.finished_at),
     }

@@ -9,6 +9,7 @@ import orjson
 from notifier.api import shapes
 from notifier.api.answers import find
 from notifier.api.desk import Desk, Live
+from notifier.api.waits import waits
 from notifier.backends.base import DeliveryQuery, EventQuery, Order
 from notifier.instants import optional_text, to_text
 from notifier.model import CloudEvent, Delivery, State
@@ -21,16 +22,18 @@ async def why(desk: Desk, order: Order) -> shapes.Json:
     key = order.watch.key
     events, all_events = await _newest_events(desk, key)
     deliveries, all_deliveries = await _deliveries(desk, key)
-    of_event: dict[str, list[Delivery]] = defaultdict(list)
-    for delivery in deliveries:
-        of_event[delivery.event.id].append(delivery)
+    waiting = await waits(desk, deliveries)
+    of_event: dict[str, list[shapes.Json]] = defaultdict(list)
+    shown = [(delivery, shapes.delivery(delivery, waiting.get(delivery.id))) for delivery in deliveries]
+    for delivery, shape in shown:
+        of_event[delivery.event.id].append(shape)
     return {
         "watch": shapes.watch(order.watch),
         "polled": _polled(desk.live(key), order.state),
         "state": shapes.progress(order.state),
         "events": [_event(event, of_event[event.id]) for event in events],
-        "held_back": [shapes.delivery(delivery) for delivery in deliveries if delivery.open],
-        "skipped": [shapes.delivery(delivery) for delivery in deliveries if delivery.state == "skipped"],
+        "held_back": [shape for delivery, shape in shown if delivery.open],
+        "skipped": [shape for delivery, shape in shown if delivery.state == "skipped"],
         "complete": all_events and all_deliveries,
     }
 
@@ -62,7 +65,7 @@ def _polled(live: Live | None, state: State | None) -> shapes.Json:
     }
 
 
-def _event(event: CloudEvent, deliveries: Sequence[Delivery]) -> shapes.Json:
+def _event(event: CloudEvent, deliveries: Sequence[shapes.Json]) -> shapes.Json:
     data: dict[str, Any] = orjson.loads(event.data)
     return {
         "id": event.id,
@@ -70,7 +73,7 @@ def _event(event: CloudEvent, deliveries: Sequence[Delivery]) -> shapes.Json:
         "sequence": event.sequence,
         "time": event.attributes["time"],
         **{name: data.get(name) for name in ("before", "after", "status", "phase", "occurred", "inferred", "late")},
-        "deliveries": [shapes.delivery(delivery) for delivery in deliveries],
+        "deliveries": deliveries,
     }
 
 

@@ -151,7 +151,14 @@ class View(Protocol):
         ...
 
     async def count_sent(self, to: str | None, since: Instant, /, sinks: Collection[str] = ()) -> int:
-        """Delivered to this address (None: to any address) since then, over these sinks (none: over all), for caps."""
+        """Messages to this address (None: to any address) since then, over these sinks (none: over all), for caps.
+
+        Several deliveries that went as one message count once."""
+        ...
+
+    async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:
+        """Deliveries pending or sending of these orders (at most 1000), the first ones of each lane, in their order:
+        who waits for whom."""
         ...
 
     async def backlog(self) -> tuple[Backlog, ...]:

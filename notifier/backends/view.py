@@ -27,11 +27,12 @@ from notifier.backends.base import (
 from notifier.backends.bell import Bell
 from notifier.backends.follow import Read, follow
 from notifier.clock import Clock
-from notifier.model import CloudEvent, Instant
+from notifier.model import CloudEvent, Delivery, Instant
 
 T = TypeVar("T")
 
 MOST_ITEMS = 1_000
+MOST_OF_LANE = 20
 
 
 class SqlView:
@@ -55,6 +56,9 @@ class SqlView:
 
     async def count_sent(self, to: str | None, since: Instant, /, sinks: Collection[str] = ()) -> int:
         return await self._read(lambda connection: _count_sent(connection, to, since, sinks))
+
+    async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:
+        return await self._read(lambda connection: _waiting(connection, keys))
 
     async def backlog(self) -> tuple[Backlog, ...]:
         return await self._read(_backlog)
@@ -182,14 +186,37 @@ def _read_cursor(cursor: str, width: int) -> list[str | int]:
 
 
 def _count_sent(connection: sqlite3.Connection, to: str | None, since: Instant, sinks: Collection[str]) -> int:
+    """Those that went as one message were sent in the same moment; whether they did their records tell."""
     address, index = ("recipient IS NOT NULL", "deliveries_sent") if to is None else ("recipient = ?", "deliveries_to")
     over = f"AND sink IN ({', '.join('?' * len(sinks))})" if sinks else ""
-    (count,) = connection.execute(
-        f"SELECT count(*) FROM deliveries INDEXED BY {index}"
-        f" WHERE {address} AND finished_at >= ? AND state = 'delivered' {over}",
+    moments = connection.execute(
+        f"SELECT recipient, sink, finished_at, count(*) FROM deliveries INDEXED BY {index}"
+        f" WHERE {address} AND finished_at >= ? AND state = 'delivered' {over} GROUP BY recipient, sink, finished_at",
         (*(() if to is None else (to,)), since, *sinks),
-    ).fetchone()
-    return int(count)
+    ).fetchall()
+    return sum(count if count == 1 else _messages(connection, *moment) for *moment, count in moments)
+
+
+def _messages(connection: sqlite3.Connection, to: str, sink: str, at: Instant) -> int:
+    rows = connection.execute(
+        "SELECT record FROM deliveries INDEXED BY deliveries_to"
+        " WHERE recipient = ? AND finished_at = ? AND sink = ? AND state = 'delivered'",
+        (to, at, sink),
+    )
+    deliveries = [codec.unpack_delivery(record) for (record,) in rows]
+    return len({delivery.message or delivery.id for delivery in deliveries})
+
+
+def _waiting(connection: sqlite3.Connection, keys: Collection[str]) -> tuple[Delivery, ...]:
+    marks = ", ".join("?" * len(keys))
+    rows = connection.execute(
+        f"SELECT {commits.DELIVERY} WHERE d.number IN (SELECT number FROM (SELECT number, row_number() OVER"
+        " (PARTITION BY key, sink, recipient ORDER BY created_at, number) AS place FROM deliveries"
+        f" WHERE key IN ({marks}) AND +state IN ('pending', 'sending')) WHERE place <= ?)",
+        (*keys, MOST_OF_LANE),
+    )
+    found = (commits.unpack_delivery(*row) for row in rows)
+    return tuple(sorted(found, key=lambda each: (each.created_at, each.event.sequence)))
 
 
 def _backlog(connection: sqlite3.Connection) -> tuple[Backlog, ...]:

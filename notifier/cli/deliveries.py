@@ -12,6 +12,7 @@ from notifier.cli import options, show
 from notifier.cli.ask import Service, address, ask
 
 COLUMNS = ("id", "state", "key", "type", "sink", "to", "attempts", "next_attempt_at", "reason")
+ATTEMPTS = ("id", "key", "type", "sink", "to", "at", "status", "ms", "reason")
 STATES = ("pending", "sending", "delivered", "dead", "expired", "skipped")
 
 
@@ -21,6 +22,7 @@ STATES = ("pending", "sending", "delivered", "dead", "expired", "skipped")
 @click.option("--sink", help="Only over this sink.")
 @click.option("--to", help="Only to this address, in full.")
 @click.option("--since", help="Only those made since, as 2026-11-21T10:00:00Z.")
+@click.option("--attempts", is_flag=True, help="One row for each attempt instead.")
 @options.service
 @options.as_json
 @click.pass_context
@@ -31,6 +33,7 @@ def deliveries(
     sink: str | None,
     to: str | None,
     since: str | None,
+    attempts: bool,
     config: Path | None,
     url: str | None,
     token_file: Path | None,
@@ -47,7 +50,7 @@ def deliveries(
         if as_json:
             await show.json_list(items)
         else:
-            await show.table(COLUMNS, _rows(items))
+            await show.table(*((ATTEMPTS, _attempts(items)) if attempts else (COLUMNS, _rows(items))))
 
     ask(address(config, url, token_file), listed)
 
@@ -56,6 +59,13 @@ async def _rows(items: AsyncIterator[Any]) -> AsyncIterator[Sequence[object]]:
     async for item in items:
         shown = item | {"attempts": len(item["attempts"]), "type": show.short_type(item["type"])}
         yield [shown.get(column) for column in COLUMNS]
+
+
+async def _attempts(items: AsyncIterator[Any]) -> AsyncIterator[Sequence[object]]:
+    async for item in items:
+        for attempt in item["attempts"]:
+            shown = item | {"type": show.short_type(item["type"])} | attempt
+            yield [shown.get(column) for column in ATTEMPTS]
 
 
 @deliveries.command()

@@ -98,11 +98,18 @@ def _event(event: Mapping[str, Any]) -> Iterable[str]:
     yield f"  {event['time']}  #{event['sequence']} {kind}{change if event['before'] or event['after'] else ''}{marks}"
     if not event["deliveries"]:
         yield "      no rule matched"
-    yield from (f"      {_delivery(delivery)}" for delivery in event["deliveries"])
+    for delivery in event["deliveries"]:
+        yield f"      {_delivery(delivery)}"
+        yield from (f"        {_attempt(attempt)}" for attempt in delivery["attempts"])
 
 
 def _held(delivery: Mapping[str, Any]) -> str:
     return f"#{delivery['sequence']} {show.short_type(delivery['type'])}: {_delivery(delivery)}"
+
+
+def _attempt(attempt: Mapping[str, Any]) -> str:
+    said = " ".join(show.clean(attempt[name]) for name in ("status", "reason") if attempt[name] is not None)
+    return f"{attempt['at']}  {said or 'no answer'}, {attempt['ms']} ms"
 
 
 def _delivery(delivery: Mapping[str, Any]) -> str:
@@ -110,7 +117,9 @@ def _delivery(delivery: Mapping[str, Any]) -> str:
     reason = f" ({delivery['reason']})" if delivery["reason"] else ""
     tries = len(delivery["attempts"])
     then = f", next attempt {delivery['next_attempt_at']}" if delivery["next_attempt_at"] else ""
+    others = f", in message {delivery['message']}" if delivery.get("message") else ""
     rule = show.clean(delivery.get("rule"))
     return (
         f"rule {rule}, sink {delivery['sink']}{to}: {delivery['state']}{reason}, {show.counted(tries, 'attempt')}{then}"
+        f"{others}"
     )

@@ -5,6 +5,7 @@ is still so after its delay, is not: else the driver's arrival would wait behind
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from notifier.errors import Reason
 from notifier.model import Delivery, Instant
@@ -40,6 +41,24 @@ def in_line(delivery: Delivery, queue: Iterable[Delivery], now: Instant) -> Deli
         if not aside(other, now) and (other.message is None or other.message != delivery.message):
             return other
     return None
+
+
+class Wait(NamedTuple):
+    """Until when a delivery waits, and why; `until` None: nobody knows."""
+
+    until: Instant | None
+    reason: str | None
+
+
+def wait(delivery: Delivery, queue: Iterable[Delivery], now: Instant) -> Wait:
+    """What a pending delivery waits for. `queue` are the open ones of its lane, in their order, itself included."""
+    if (other := in_line(delivery, queue, now)) is not None:
+        return Wait(other.due, Reason.IN_LINE)
+    if delivery.held == Reason.GROUPED:
+        # They go together, when the first of them does.
+        dues = [each.due for each in queue if each.group == delivery.group and each.held == delivery.held and each.due]
+        return Wait(min(dues, default=delivery.due), delivery.held)
+    return Wait(delivery.due, delivery.held)
 
 
 def companions(lead: Delivery, queue: Sequence[Delivery], now: Instant) -> list[Delivery]:

@@ -10,7 +10,9 @@ from notifier.config.model import Config
 from notifier.config.watches import parse_watch
 from notifier.errors import Conflict, Reason
 from notifier.metrics import Metrics
-from notifier.model import Command, Instant, Watch
+from notifier.model import Command, Delivery, Instant, Watch
+from notifier.routing.line import Wait
+from notifier.service.endpoints import Endpoints
 from notifier.service.notable import NotableLook, NotableLooks
 from notifier.service.supervisor import Supervisor
 
@@ -36,6 +38,7 @@ class Desk:
         backend: Backend,
         supervisor: Supervisor,
         notable: NotableLooks,
+        endpoints: Endpoints,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -43,6 +46,7 @@ class Desk:
         self._backend = backend
         self._supervisor = supervisor
         self._notable = notable
+        self._endpoints = endpoints
 
     @property
     def view(self) -> View:
@@ -94,6 +98,12 @@ class Desk:
                     looks=self._notable.of(key),
                 )
         return None
+
+    def held(self, delivery: Delivery) -> Wait | None:
+        """What holds a delivery back that is due, besides itself; None: nothing that this replica knows of."""
+        if delivery.sink not in self.config.sinks:
+            return Wait(None, Reason.UNKNOWN_SINK)
+        return self._endpoints.held(delivery.endpoint)
 
     def counts(self) -> Counter[tuple[str, str]]:
         """Orders in this replica's memory by source and phase."""

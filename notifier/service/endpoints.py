@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from notifier.clock import Clock
+from notifier.errors import Reason
 from notifier.model import Fact, Instant
 from notifier.net.breaker import Breaker
+from notifier.routing.line import Wait
 from notifier.service.patience import until_available
 from notifier.sinks.base import Outcome
 
@@ -52,6 +54,16 @@ class Endpoints:
             breaker = Breaker(self._failures(name.partition(":")[0]), BREAKER_HOLD)
             endpoint = self._known[name] = Endpoint(name, breaker)
         return endpoint
+
+    def held(self, name: str) -> Wait | None:
+        """Until when an endpoint holds back what is due, and why; None: it does not, as far as this replica knows."""
+        endpoint = self._known.get(name)
+        if endpoint is None:
+            return None
+        now, breaker = self._clock.now(), endpoint.breaker.held(self._clock.monotonic())
+        if endpoint.held_until is not None and endpoint.held_until > now:
+            return Wait(endpoint.held_until, Reason.RETRY_AFTER)
+        return Wait(now + round(breaker * 1000), Reason.BREAKER_OPEN) if breaker else None
 
     def learn(self, fact: Fact) -> Endpoint | None:
         """A fact from the backend, also another replica's; the newest counts."""

@@ -45,6 +45,7 @@ from notifier.model import (
     Vehicle,
     Watch,
 )
+from notifier.routing.line import Wait
 
 NOW = 1795258800000  # 2026-11-21T11:00:00Z
 
@@ -128,6 +129,10 @@ class MemoryView:
     async def count_sent(self, to: str | None, since: Instant, /, sinks: Collection[str] = ()) -> int:
         raise NotImplementedError
 
+    async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:
+        found = [each for each in self.deliveries if each.key in keys and each.open]
+        return tuple(sorted(found, key=lambda each: (each.created_at, each.event.sequence)))
+
     async def backlog(self) -> tuple[Backlog, ...]:
         raise NotImplementedError
 
@@ -180,6 +185,7 @@ class MemoryDesk:
         self.bodies: list[object] = []
         self.retried: list[str] = []
         self.lives: dict[str, Live] = {}
+        self.holds: dict[str, Wait] = {}
         self.troubles: tuple[str, ...] = ()
         self.failure: Exception | None = None
 
@@ -211,6 +217,9 @@ class MemoryDesk:
 
     def live(self, key: str, /) -> Live | None:
         return self.lives.get(key)
+
+    def held(self, delivery: Delivery, /) -> Wait | None:
+        return self.holds.get(delivery.endpoint)
 
     def trouble(self) -> tuple[str, ...]:
         return self.troubles

@@ -168,6 +168,34 @@ class ViewContract:
         assert await view.count_sent(None, T, sinks=("mail",)) == 2
         assert await view.count_sent("a@example.org", T, sinks=("text", "hook")) == 1
 
+    async def test_several_deliveries_of_one_message_count_once(self, bench: Bench) -> None:
+        await bench.backend.submit(a_put())
+        deliveries = tuple(
+            a_delivery(sequence=number, state="delivered", to=to, sink="mail", finished_at=T + at, message=message)
+            for number, (to, at, message) in enumerate(
+                [("a", 5, "m"), ("a", 5, "m"), ("a", 5, None), ("a", 6, "n"), ("b", 5, "o"), ("b", 5, "o")], 1
+            )
+        )
+        await (await bench.lease(KEY)).commit([Change(key=KEY, deliveries=deliveries)])
+        assert await bench.backend.view.count_sent("a", T) == 3
+        assert await bench.backend.view.count_sent("a", T + 6) == 1
+        assert await bench.backend.view.count_sent(None, T) == 4
+
+    async def test_the_first_of_each_lane_of_some_orders(self, bench: Bench) -> None:
+        await bench.backend.submit(a_put())
+        states = ("pending", "dead", "sending", "delivered", "pending")
+        deliveries = tuple(a_delivery(sequence=number, state=state) for number, state in enumerate(states, 1))
+        await (await bench.lease(KEY)).commit([Change(key=KEY, deliveries=deliveries)])
+        other = tuple(a_delivery(sequence=number, sink="mail", to="a@example.org") for number in range(6, 100))
+        await (await bench.lease(KEY)).commit([Change(key=KEY, deliveries=other)])
+        found = await bench.backend.view.waiting([KEY, "trips/none"])
+        assert tuple(each for each in found if each.sink == "hook") == tuple(each for each in deliveries if each.open)
+        mails = [each for each in found if each.sink == "mail"]
+        assert mails == list(other[: len(mails)])
+        assert 2 <= len(mails) < len(other)
+        assert await bench.backend.view.waiting(["trips/none"]) == ()
+        assert await bench.backend.view.waiting([]) == ()
+
     async def test_the_backlog_by_sink(self, bench: Bench) -> None:
         await bench.backend.submit(a_put())
         lease = await bench.lease(KEY)
