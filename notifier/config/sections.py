@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_
 
 from notifier.config import templates
 from notifier.config.limits import Caps, QuietHours, Rate, parse_day, parse_rate, parse_time
+from notifier.fields import Duration
 from notifier.net.kafka.settings import BootstrapServers, KafkaSecurity, TopicName
 from notifier.sources.base import Model
 
@@ -28,6 +29,23 @@ class KafkaSettings(Model):
     partitions: int = Field(default=12, ge=1, le=10_000)
     replication_factor: int = Field(default=3, ge=1, le=32_767)
     security: KafkaSecurity = KafkaSecurity()
+    group_id: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Of the consumer group; by default the topic_prefix."
+    )
+    instance_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="Makes a static member, which keeps its shards over a restart; each replica needs its own, "
+        "as `${HOSTNAME}` is in a StatefulSet.",
+    )
+    session_timeout: Duration = Field(
+        default=10_000, ge=1_000, description="Others take the shards of a replica that was not heard of for so long."
+    )
+    transaction_timeout: Duration = Field(
+        default=10_000, ge=1_000, le=900_000, description="A commit that takes longer is given up."
+    )
 
 
 class ApiSettings(Model):

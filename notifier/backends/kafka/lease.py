@@ -1,6 +1,7 @@
 """The ownership of one shard, from its fence to the first doubt: restore, commands, commits, the end of retention."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -75,6 +76,7 @@ class KafkaLease:
         self.shard = shard
         self.ended = asyncio.Event()
         self.why = ""
+        self._leaving: str | None = None
         self._topics = topics
         self._writer = writer
         self._image = image
@@ -99,7 +101,7 @@ class KafkaLease:
             return f"shard {self.shard} is no longer held: {self.why}"
         if not self._replica.holds():
             return "the group of replicas has not answered for so long that another one may take over"
-        return None
+        return self._leaving
 
     async def restore(self) -> AsyncIterator[Stored | Delivery]:
         self._check()
@@ -161,6 +163,14 @@ class KafkaLease:
 
     async def release(self) -> None:
         self.end("it was given back")
+
+    async def conclude(self, why: str, within: float) -> None:
+        """No look and no send begins; a commit under way has so many seconds. Then it ends."""
+        self._leaving = why
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within), self._lock:
+                pass
+        self.end(why)
 
     def end(self, why: str) -> None:
         """Nothing is begun by it from now on."""

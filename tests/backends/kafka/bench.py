@@ -1,0 +1,99 @@
+"""Backends over a real broker, for the contract and for tests with faults."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from notifier.backends.base import Change, Lease
+from notifier.backends.kafka.backend import KafkaBackend
+from notifier.backends.kafka.lease import KafkaLease
+from notifier.backends.partition import shard_of
+from notifier.clock import SystemClock
+from notifier.config.sections import KafkaSettings
+from notifier.errors import InputError, Problem
+from notifier.model import Instant, Recipient, Watch
+
+SHARDS = 3
+PATIENCE = 15.0  # seconds
+
+
+def parse(body: Mapping[str, Any], at: Instant) -> Watch:
+    """As POST /v1/watches would, for any source, with `a2d` for the account."""
+    try:
+        source, ids = body["source"], {"client_id": "a2d", **body["ids"]}
+        account = "" if ids["client_id"] == "a2d" else f"{ids['client_id']}/"
+        return Watch(
+            key=f"{source}/{account}{ids['order_id']}",
+            source=source,
+            ids={name: ids[name] for name in ("order_id", "client_id")},
+            recipients=tuple(Recipient(**each) for each in body.get("recipients", ())),
+            labels=body.get("labels", {}),
+            created_at=at,
+            updated_at=at,
+        )
+    except KeyError as missing:
+        raise InputError([Problem(str(missing.args[0]), "is missing")]) from None
+
+
+def settings(servers: Sequence[str], prefix: str, **more: Any) -> KafkaSettings:
+    given: dict[str, Any] = {
+        "type": "kafka",
+        "bootstrap_servers": list(servers),
+        "topic_prefix": prefix,
+        "partitions": SHARDS,
+        "replication_factor": 1,
+        "session_timeout": "6s",
+    }
+    return KafkaSettings.model_validate(given | more)
+
+
+class Shown:
+    """A lease that returns when this replica's view shows what was done: the contract reads lists right after it."""
+
+    def __init__(self, lease: KafkaLease, backend: KafkaBackend, key: str) -> None:
+        self._lease = lease
+        self._backend = backend
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lease, name)
+
+    async def commit(self, changes: Sequence[Change], /) -> None:
+        await self._lease.commit(changes)
+        await self._backend.view.reached(self._key)
+
+    async def forget(self, retired_before: Instant, /) -> int:
+        count = await self._lease.forget(retired_before)
+        await self._backend.view.reached(self._key)
+        return count
+
+
+class Bench:
+    """A replica, and the leases that it offers."""
+
+    def __init__(self, servers: Sequence[str], prefix: str, **more: Any) -> None:
+        self.settings = settings(servers, prefix, **more)
+        self.rejected: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.backend = KafkaBackend(self.settings, parse, 30 * 86_400_000, SystemClock(), self.rejected.append)
+        self._leases: AsyncIterator[Lease] = self.backend.leases()
+        self._held: dict[int, Shown] = {}
+
+    async def lease(self, key: str) -> Any:
+        shard = shard_of(key, self.backend.shards)
+        while shard not in self._held or self._held[shard].ended.is_set():
+            async with asyncio.timeout(PATIENCE):
+                lease = await anext(self._leases)
+            assert isinstance(lease, KafkaLease)
+            self._held[lease.shard] = Shown(lease, self.backend, key)
+        return self._held[shard]
+
+    async def lose(self, key: str) -> None:
+        await self._held[shard_of(key, self.backend.shards)].release()
+
+    async def restart(self) -> None:
+        await self.backend.close(5)
+        self._begin()
+        await self.backend.open()
