@@ -24,7 +24,7 @@ _VALUES: Mapping[str, type] = {
     "old": OldView,
 }
 _MORE = ("items", "count")
-_IN_MAILS = ("subject", "message", "details", "labels", "tone")
+_IN_MAILS = ("subject", "message", "intro", "details", "labels", "tone")
 
 
 def examine(own: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -157,6 +157,7 @@ class Templates:
         subject = clean.line(self._part(template, ("subject.txt", "message.txt"), tag, values), LONGEST_SUBJECT)
         short = clean.lines(self._part(template, ("sms.txt", "message.txt"), tag, values), LONGEST_SMS)
         values |= {"subject": subject, "message": message}
+        values["intro"] = message.partition("\n")[0] if template == DIGEST else ""
         shown = {name: values[name] for name in ("event", "order", "driver", "old")}
         return _Said(values, Item(**shown, subject=subject, message=message, sms=segments.economical(short)))
 
