@@ -17,6 +17,7 @@ EXAMPLES = ROOT / "config" / "examples" / "sinks"
 ENVIRONMENT = {
     "HOOK_SECRET": SECRET,
     **dict.fromkeys(("MAIL_PASSWORD", "TWILIO_TOKEN", "VONAGE_SECRET", "SMS_SECRET"), "given"),
+    "CHAT_URL": "json://localhost",
 }
 
 
