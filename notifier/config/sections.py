@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from notifier.config import templates
 from notifier.config.limits import Caps, QuietHours, Rate, parse_day, parse_rate, parse_time
@@ -56,23 +56,26 @@ class ApiSettings(Model):
     token_file: str | None = None
 
 
+def _read(folder: str) -> Mapping[str, str]:
+    return templates.read(Path(folder))
+
+
+if TYPE_CHECKING:
+    FolderField = Mapping[str, str]
+else:
+    FolderField = Annotated[str, Field(min_length=1), AfterValidator(_read)]
+
+
 class TemplatesSettings(Model):
-    """Messages of one's own: files in this folder take the place of the built-in ones (docs/messages.md)."""
+    """Messages of one's own: files in `folder` take the place of the built-in ones (docs/messages.md)."""
 
-    folder: str | None = Field(default=None, min_length=1)
+    # After validation: the files' texts by their names, as they were then.
 
-    _files: Mapping[str, str] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _read(self) -> "TemplatesSettings":
-        if self.folder is not None:
-            self._files = templates.read(Path(self.folder))
-        return self
+    folder: FolderField | None = None
 
     @property
     def files(self) -> Mapping[str, str]:
-        """The files' texts by their names, as they were when this was loaded."""
-        return self._files
+        return self.folder or {}
 
 
 class LogSettings(Model):

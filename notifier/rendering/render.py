@@ -94,11 +94,10 @@ class Templates:
             for name in self._files
             if (file := files.parse(name)) is not None
         }
-        self._labels = {
-            speech.normal(name.partition("/")[0]): files.labels(text)
-            for name, text in self._files.items()
-            if name.endswith(f"/{files.LABELS}")
-        }
+        self._labels: dict[str, dict[str, str]] = {}
+        for name, text in (*files.built_in().items(), *own.items()):
+            if name.endswith(f"/{files.LABELS}"):  # words are replaced one by one
+                self._labels.setdefault(speech.normal(name.partition("/")[0]), {}).update(files.labels(text))
         self.names = files.templates(self._files) - {GROUP, DIGEST}
         """What a rule may name."""
 
