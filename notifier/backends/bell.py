@@ -9,6 +9,7 @@ class Bell:
     def __init__(self) -> None:
         self.newest = 0
         self.closed = False
+        self.waiting = 0  # how many wait just now
         self._event = asyncio.Event()
 
     def reach(self, newest: int) -> None:
@@ -24,8 +25,12 @@ class Bell:
 
     async def wait(self, seen: int) -> bool:
         """Until `newest` is no longer `seen`; False when it is closed."""
-        while self.newest == seen and not self.closed:
-            await self._event.wait()
+        self.waiting += 1
+        try:
+            while self.newest == seen and not self.closed:
+                await self._event.wait()
+        finally:
+            self.waiting -= 1
         return not self.closed
 
     def _ring(self) -> None:

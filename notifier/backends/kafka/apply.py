@@ -27,6 +27,7 @@ from notifier.backends.kafka.records import (
 )
 from notifier.backends.kafka.topics import Topics
 from notifier.errors import BackendError, Refused
+from notifier.log import Repeats
 from notifier.model import Instant
 
 log = structlog.get_logger()
@@ -80,6 +81,8 @@ class Tables:
         self._outcomes: dict[tuple[int, int], Outcome] = {}
         self._leaving: deque[tuple[float, str, int]] = deque()  # deliveries: until when, id, n
         self._early = False
+        self._now = 0.0
+        self._repeats = Repeats()
         self._handlers: dict[str, Callable[[sqlite3.Connection, Record], None]] = {
             topics.shards: self._of_shard,
             topics.watches: self._input,
@@ -121,16 +124,22 @@ class Tables:
                 except Refused:
                     raise
                 except (BackendError, msgspec.MsgspecError, LookupError, ValueError) as error:
-                    log.error(
-                        "record_unreadable",
-                        topic=record.topic,
-                        partition=record.partition,
-                        offset=record.offset,
-                        error=type(error).__name__,
-                    )
+                    self._unreadable(record, error)
         while self._leaving and self._leaving[0][0] <= now:
             _, id, n = self._leaving.popleft()
             connection.execute("DELETE FROM deliveries WHERE id = ? AND n < ?", (id, n))
+
+    def _unreadable(self, record: Record, error: Exception) -> None:
+        left_out = self._repeats.ok((record.topic, type(error).__name__), self._now)
+        if left_out is not None:
+            log.error(
+                "record_unreadable",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                error=type(error).__name__,
+                repeated=left_out,
+            )
 
     def prune(self, connection: sqlite3.Connection, begins: Mapping[int, int]) -> None:
         """Events that Kafka no longer keeps: `begins` are the first offsets of the partitions."""

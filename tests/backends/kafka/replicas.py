@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
@@ -28,11 +29,11 @@ from notifier.backends.kafka.topics import Topics
 from notifier.backends.kafka.view import KafkaView
 from notifier.backends.partition import shard_of
 from notifier.clock import SystemClock
-from notifier.config.sections import KafkaSettings
 from notifier.config.watches import parse_watch
 from notifier.model import Delivery, Instant, Watch
 from notifier.net.kafka.client import Clients
 from notifier.net.kafka.ending import end
+from notifier.net.kafka.settings import KafkaSecurity
 from notifier.sources.business_v2 import BusinessV2Settings
 
 SHARDS = 3
@@ -41,16 +42,9 @@ RETENTION = 30 * 86_400_000
 Write = tuple[str, Outgoing]
 
 
-def settings(servers: tuple[str, ...], prefix: str, shards: int = SHARDS) -> KafkaSettings:
-    return KafkaSettings.model_validate(
-        {
-            "type": "kafka",
-            "bootstrap_servers": servers,
-            "topic_prefix": prefix,
-            "partitions": shards,
-            "replication_factor": 1,
-        }
-    )
+class Reachable(NamedTuple):
+    bootstrap_servers: tuple[str, ...]
+    security: KafkaSecurity = KafkaSecurity()
 
 
 def parse(body: object, at: Instant) -> Watch:
@@ -63,7 +57,7 @@ _TRIPS = BusinessV2Settings.model_validate({"type": "business_v2", "token": "t",
 
 class Replica:
     def __init__(self, servers: tuple[str, ...], prefix: str, shards: int = SHARDS, parse: Parse = parse) -> None:
-        self.clients = Clients(settings(servers, prefix, shards))
+        self.clients = Clients(Reachable(servers))
         self.clock = SystemClock()
         self.topics = Topics(prefix)
         self.tail = Tail(self.clients, self.topics, shards, parse, self.clock)
@@ -81,7 +75,7 @@ class Replica:
 
 async def topics_of(servers: tuple[str, ...], prefix: str, shards: int = SHARDS) -> Topics:
     topics = Topics(prefix)
-    clients = Clients(settings(servers, prefix, shards))
+    clients = Clients(Reachable(servers))
     await prepare(clients, topics, shards, 1, RETENTION)
     await clients.close()
     return topics
@@ -103,7 +97,7 @@ class Owner:
     """Of all shards: one transactional producer each."""
 
     def __init__(self, servers: tuple[str, ...], prefix: str, shards: int = SHARDS) -> None:
-        self.clients = Clients(settings(servers, prefix, shards))
+        self.clients = Clients(Reachable(servers))
         self.topics = Topics(prefix)
         self.shards = shards
         self.n: defaultdict[int, int] = defaultdict(int)
