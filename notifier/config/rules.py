@@ -10,10 +10,10 @@ from notifier.fields import Duration, Text
 from notifier.model import EventType, Phase
 from notifier.rendering import files
 from notifier.rendering.render import DIGEST, GROUP
+from notifier.routing.gate import CRITICAL_TEMPLATE
 from notifier.routing.rules import Rule, Send, When
 from notifier.sources.base import Model
 
-CRITICAL_TEMPLATE = "driver_arrived"
 TEMPLATES = files.templates(files.built_in()) - {GROUP, DIGEST}
 """The built-in texts that a send may name: one for each event type, and more. A folder of one's own may add others."""
 

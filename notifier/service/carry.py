@@ -38,6 +38,10 @@ class Carry:
         """A delivery as it is after a send whose outcome may not have been recorded."""
         self._deliveries[delivery.id] = delivery
 
+    def newer_of(self, restored: Iterable[Delivery]) -> list[Delivery]:
+        """Those of which more is known than was restored, as they are."""
+        return [kept for each in restored if (kept := self.newer(each)) is not each] if self._deliveries else []
+
     def newer(self, restored: Delivery) -> Delivery:
         """The restored delivery, or what is known of it beyond; that is then the caller's to record."""
         kept = self._deliveries.pop(restored.id, None)

@@ -55,9 +55,8 @@ class Deliverer(Outbox):
     async def deliver(self, lane: Lane, lead: Delivery) -> Sequence[Delivery]:
         """Decide, render, (commit `sending`), send, after, commit: those that have changed, as they are then."""
         shard, runtime = lane.shard, self._runtime()
-        sent = shard.carry.newer(lead)
-        if sent is not lead:
-            return await self._record(shard, [sent])  # under a former lease: only its outcome has to be recorded
+        if sent := shard.carry.newer_of(lane.queue):
+            return await self._record(shard, sent)  # under a former lease: only its outcome has to be recorded
         if lead.state == "sending":
             # Sent before a crash perhaps: for this sink a repeat would be worse than a loss.
             return await self._give_up(shard, [lead], Reason.OUTCOME_UNKNOWN)
@@ -88,10 +87,9 @@ class Deliverer(Outbox):
         # The first is begun already; of the others some may still be under way for a former lease.
         others = [each for each in admitted.goes[1:] if shard.carry.begin(each.id, lambda: None)]
         try:
-            known = [shard.carry.newer(each) for each in others]
-            sent = [each for each, before in zip(known, others, strict=True) if each is not before]
-            settled = await self._record(shard, [*admitted.settled, *sent])
-            goes = [*admitted.goes[:1], *(each for each in others if each in known)]
+            settled = await self._record(shard, [*admitted.settled, *shard.carry.newer_of(others)])
+            known = {each.id for each in settled}
+            goes = [*admitted.goes[:1], *(each for each in others if each.id not in known)]
             return [*settled, *await self._tell(lane, way, goes)] if goes else settled
         finally:
             for each in others:

@@ -91,6 +91,7 @@ def rule(*sends: Send, name: str = "r", when: When | None = None, **fields: Any)
 def delivery(made: Event | None = None, **fields: Any) -> Delivery:
     """One pending delivery to the webhook sink's own address."""
     told: dict[str, Any] = {
+        "id": "d",
         "rule": "r",
         "sink": "hook",
         "endpoint": "hook:own",
@@ -98,4 +99,4 @@ def delivery(made: Event | None = None, **fields: Any) -> Delivery:
         "created_at": T,
         "facts": b"f",
     }
-    return Delivery(id="d", key=KEY, event=seal(made or event(), watch(), False), **(told | fields))
+    return Delivery(key=KEY, event=seal(made or event(), watch(), False), **(told | fields))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from notifier.errors import Reason
 from notifier.model import Cost, EventType, Performer, Phase, Schedule, Snapshot, State, Vehicle
-from notifier.routing.gate import Drop, Go, Hold, decide
+from notifier.routing.attempt import drop, finish, hold
+from notifier.routing.gate import DEFERRED, Drop, Go, Hold, decide
 from notifier.routing.rules import Rule, Send, When
 from tests.routing.make import T, delivery, event, rule, state
 
@@ -206,3 +207,132 @@ def test_a_hold_always_moves_on(
     if verdict == Go():
         assert made.due <= now
         assert held is None or held <= now
+
+
+# --- quiet hours, caps, groups ----------------------------------------------------------------------------------------
+
+CRITICAL = rule(Send(sink="hook"), critical=True)
+GROUPED = rule(Send(sink="hook"), group=50, delay=20)
+
+
+def test_quiet_hours_hold_what_is_not_critical() -> None:
+    assert decide(delivery(), rule(Send(sink="hook")), None, T, quiet_until=T + 9) == Hold(T + 9, "quiet_hours")
+    assert decide(delivery(), CRITICAL, None, T, quiet_until=T + 9) == Go()
+    assert decide(delivery(), rule(Send(sink="hook")), None, T, quiet_until=T) == Go()
+
+
+def test_without_its_rule_a_delivery_is_critical_by_its_template() -> None:
+    assert decide(delivery(template="driver_arrived"), None, None, T, quiet_until=T + 9) == Go()
+    assert decide(delivery(template="phase_changed"), None, None, T, quiet_until=T + 9) == Hold(T + 9, "quiet_hours")
+
+
+def test_an_operators_retry_wakes_nobody() -> None:
+    assert decide(delivery(retried=True), None, None, T, quiet_until=T + 9) == Hold(T + 9, "quiet_hours")
+
+
+def test_what_expires_in_quiet_hours_is_looked_at_then() -> None:
+    assert decide(delivery(expires=T + 5), None, None, T, quiet_until=T + 9) == Hold(T + 5, "quiet_hours")
+    assert decide(delivery(expires=T + 5, due=T + 5, held="quiet_hours"), None, None, T + 5, quiet_until=T + 9) == Drop(
+        "expired", Reason.EXPIRED
+    )
+
+
+def test_caps_hold_critical_ones_too() -> None:
+    assert decide(delivery(), CRITICAL, None, T, full_until=T + 9) == Hold(T + 9, "capped")
+    assert decide(delivery(), CRITICAL, None, T, full_until=T) == Go()
+
+
+def test_a_group_begins_after_the_delay_if_it_is_still_so() -> None:
+    made = delivery(due=T + 20, held="delayed", group="g")
+
+    assert decide(made, GROUPED, ARRIVED, T + 20) == Hold(T + 70, "grouped")
+    assert decide(made, GROUPED, RIDING, T + 20) == Drop("expired", Reason.OVERTAKEN)
+    assert decide(made, GROUPED, ARRIVED, T + 70) == Go()  # nobody was there to look at it in time
+    assert decide(delivery(due=T + 70, held="grouped", group="g"), GROUPED, ARRIVED, T + 70) == Go()
+    assert decide(delivery(due=T + 20, held="delayed"), GROUPED, ARRIVED, T + 20) == Go()  # a webhook's
+
+
+def test_what_joins_another_does_not_wait_for_its_own_time() -> None:
+    made = delivery(due=T + 40, held="grouped", group="g")
+
+    assert decide(made, GROUPED, ARRIVED, T) == Hold(T + 40, "grouped")
+    assert decide(made, GROUPED, ARRIVED, T, joins=True) == Go()
+    assert decide(made, GROUPED, RIDING, T, joins=True) == Drop("expired", Reason.OVERTAKEN)
+    assert decide(delivery(due=T + 4, expires=T), GROUPED, None, T, joins=True) == Drop("expired", Reason.EXPIRED)
+
+
+@given(
+    critical=st.booleans(),
+    delay=st.integers(0, 3) | st.none(),
+    group=st.integers(0, 3) | st.none(),
+    expires=st.integers(0, 80) | st.none(),
+    quiet=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=3),
+    full=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=3),
+    held=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=2),
+    leaves=st.integers(0, 100) | st.none(),
+    late=st.integers(0, 5),
+)
+def test_whatever_stands_in_its_way_it_ends_in_time_and_never_out_of_it(
+    critical: bool,
+    delay: int | None,
+    group: int | None,
+    expires: int | None,
+    quiet: list[tuple[int, int]],
+    full: list[tuple[int, int]],
+    held: list[tuple[int, int]],
+    leaves: int | None,
+    late: int,
+) -> None:
+    """A delivery is followed through quiet hours, full caps and held endpoints (begin, length; in minutes)."""
+    by = rule(
+        Send(sink="hook", while_phases=frozenset({Phase.ARRIVED})),
+        critical=critical,
+        delay=delay and delay * MINUTE,
+        group=group and group * MINUTE,
+    )
+    end = None if expires is None else T + expires * MINUTE
+    wait = (delay or group or 0) * MINUTE  # as it is routed
+    first = "delayed" if delay else "grouped" if group else None
+    made = delivery(due=T + wait, held=first, expires=end, group="g" if group else None)
+    now, looks = T, 0
+    while made.open:
+        looks += 1
+        assert looks < 100, "it must come to an end"
+        known = RIDING if leaves is not None and now >= T + leaves * MINUTE else ARRIVED
+        verdict = decide(
+            made,
+            by,
+            known,
+            now,
+            quiet_until=_until(quiet, now),
+            full_until=_until(full, now),
+            held_until=_until(held, now),
+        )
+        match verdict:
+            case Hold():
+                assert verdict.until > now
+                if verdict.reason in DEFERRED:
+                    made = hold(made, verdict)
+                now = verdict.until + late
+            case Drop():
+                assert (end is not None and now >= end) or known is RIDING
+                made = drop(made, verdict, now)
+            case Go():
+                assert critical or _until(quiet, now) is None
+                assert end is None or now < end
+                assert _until(full, now) is None
+                assert known is ARRIVED
+                assert now >= T + ((delay or 0) + (group or 0)) * MINUTE
+                made = finish(made, "delivered", None, now)
+    assert made.state in ("delivered", "expired")
+    latest = T + (6 + 60 + 20 * 8) * MINUTE
+    assert made.finished_at is not None
+    assert made.finished_at <= latest
+
+
+MINUTE = 60_000
+
+
+def _until(spans: list[tuple[int, int]], now: int) -> int | None:
+    ends = [T + (begin + length) * MINUTE for begin, length in spans if T + begin * MINUTE <= now]
+    return max((end for end in ends if end > now), default=None)
