@@ -10,8 +10,9 @@ from dataclasses import fields
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
+from notifier.model import EventType
 from notifier.rendering import files, samples
-from notifier.rendering.render import DIGEST, GROUP, KINDS, Part, TemplateError, Templates
+from notifier.rendering.render import DIGEST, GROUP, Part, TemplateError, Templates
 from notifier.rendering.sandbox import FUNCTIONS, Sandbox
 from notifier.rendering.speech import LAST, normal
 from notifier.rendering.view import DriverView, EventView, OldView, OrderView, RecipientView
@@ -70,7 +71,10 @@ def _of_file(name: str, text: str, sandbox: Sandbox, everything: Mapping[str, st
 
 def _unknown_names(tree: nodes.Template, mail: bool) -> Iterator[str]:
     known = (*_VALUES, *_MORE, *FUNCTIONS, *(_IN_MAILS if mail else ()))
-    free = meta.find_undeclared_variables(tree)
+    # What is set in one branch only counts as free to Jinja.
+    free = meta.find_undeclared_variables(tree) - {
+        each.name for each in tree.find_all(nodes.Name) if each.ctx != "load"
+    }
     for node in tree.find_all(nodes.Name):
         if node.name in free and node.name not in known:
             yield f"line {node.lineno}: {_did_you_mean('there is no', node.name, known)}"
@@ -105,16 +109,14 @@ def _tried(usable: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if template not in templates.names | {GROUP, DIGEST, files.LAYOUT}:
             continue
         shown = "phase_changed" if template in (GROUP, DIGEST, files.LAYOUT) else template
-        for name in samples.names():
+        for name in EventType:
             for bare in (False, True):
                 told = samples.facts(name, locale, bare=bare)
                 parts = [Part(told, shown)]
                 if template in (GROUP, DIGEST):
                     parts = [Part(samples.facts("driver_changed", locale), "driver_changed"), *parts]
                 try:
-                    for kind in KINDS:
-                        templates.render(parts, kind, locale=locale, digest=template == DIGEST)
+                    templates.render(parts, "email", locale=locale, digest=template == DIGEST)  # and its short form
                 except TemplateError as error:
-                    place, _, words = str(error).partition(", ")
                     what = f"tried with {name}" + (", of which little is known" if bare else "")
-                    yield place, f"{words} ({what})"
+                    yield error.file, f"{error.problem} ({what})"

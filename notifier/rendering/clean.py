@@ -21,7 +21,7 @@ def value(text: object, longest: int = LONGEST) -> str:
     """One value, on one line. None is empty, numbers are their decimal text."""
     if text is None:
         return ""
-    cleaned = _one_line(str(text)[: longest * 8])
+    cleaned = _one_line(str(text)[: longest * 3])
     return _isolated(shortened(_without_piles(cleaned), longest))
 
 

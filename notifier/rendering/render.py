@@ -28,7 +28,15 @@ MOST_ITEMS = 50  # events of one message that are told one by one
 
 
 class TemplateError(NotifierError):
-    """A template that cannot be used, or does not exist: which one, in which line, and why. No personal data."""
+    """A template that cannot be used, or does not exist: which one, in which line, and why. No personal data.
+
+    `file` is empty where there is none; `problem` begins with the line where it is known.
+    """
+
+    def __init__(self, problem: str, file: str = "") -> None:
+        super().__init__(f"{file}: {problem}" if file else problem)
+        self.problem = problem
+        self.file = file
 
 
 class Origin(NamedTuple):
@@ -208,12 +216,12 @@ class Templates:
             for piece in self._sandbox.get_template(name).generate(values):
                 length += len(piece)
                 if length > LONGEST_OUTPUT:
-                    raise TemplateError(f"{name} writes more than {LONGEST_OUTPUT // 1024} KiB: let it say less")
+                    raise TemplateError(f"writes more than {LONGEST_OUTPUT // 1024} KiB: let it say less", name)
                 pieces.append(piece)
         except TemplateError:
             raise
         except Exception as error:  # whatever an operator's template may run into: told, with its place
-            raise TemplateError(told(error, name, self._samples)) from None
+            raise TemplateError(*told(error, name, self._samples)) from None
         return "".join(pieces)
 
 

@@ -55,6 +55,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Values only: methods of texts, times and lists are not documented, and some build texts without end."""
         return super().is_safe_attribute(obj, attr, value) and (not callable(value) or attr == "items")
 
+    def wrap_str_format(self, _value: Any) -> None:
+        """`"{:>1000000000}".format(1)`: a method like any other."""
+        return None
+
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if not all(isinstance(side, int | float) for side in (left, right)) or operator == "**":
             raise SecurityError(f"{operator} is for numbers only here")

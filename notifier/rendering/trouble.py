@@ -1,17 +1,18 @@
-"""What went wrong in a template, in one line: its file, its line, and why. Pure."""
+"""What went wrong in a template: its line and why, and its file. Pure."""
 
 from jinja2 import TemplateError as JinjaError
 from jinja2 import TemplateSyntaxError
 
 
-def told(error: Exception, name: str, all: bool) -> str:
-    """'ru/digest.sms.txt.j2, line 3: …'. Only Jinja's words are known to hold no value; others need `all`."""
+def told(error: Exception, name: str, all: bool) -> tuple[str, str]:
+    """('line 3: …', 'ru/digest.sms.txt.j2'). Only Jinja's words are known to hold no value; others need `all`."""
     if isinstance(error, TemplateSyntaxError):
-        return f"{error.name or name}, line {error.lineno}: {error.message}"
+        return f"line {error.lineno}: {error.message}", error.name or name
     file, line = place(error, name)
     words = str(error) if all or isinstance(error, JinjaError) else ""
     kind = "" if isinstance(error, JinjaError) else type(error).__name__
-    return f"{file}{f', line {line}' if line else ''}: {': '.join(part for part in (kind, words) if part)}"
+    said = ": ".join(part for part in (kind, words) if part)
+    return f"line {line}: {said}" if line else said, file
 
 
 def place(error: Exception, name: str) -> tuple[str, int | None]:
