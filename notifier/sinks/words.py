@@ -10,7 +10,7 @@ LONGEST = 200
 HIDDEN = "***"
 
 _EMAIL = re.compile(r"[^\s<>@,;:\"'()\[\]]+@[^\s<>@,;:\"'()\[\]]+")
-_PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()-]{0,2}\d){6,14}(?![\w:-])")
+_PHONE = re.compile(r"(?<![\w.:-])(?:\+\d(?:[ ()-]{0,2}\d){6,14}|\d{9,15})(?![\w:-])")
 
 
 def shown(said: str, secrets: Iterable[str] = ()) -> str:

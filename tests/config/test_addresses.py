@@ -60,6 +60,8 @@ def test_everything_else_is_no_email_address(text: str) -> None:
         ("+7 (912) 099-55-13", "+79120995513"),
         ("+7 912 099‑55–13", "+79120995513"),
         ("[+44] 20 7946 0958", "+442079460958"),
+        ("+44 (0)20 7946 0958", "+442079460958"),
+        ("+1 555 123 45 67", "+15551234567"),
     ],
 )
 def test_phones_lose_spaces_dashes_and_brackets(text: str, number: str) -> None:

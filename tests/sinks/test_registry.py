@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "config" / "examples" / "sinks"
 ENVIRONMENT = {
     "HOOK_SECRET": SECRET,
-    **dict.fromkeys(("MAIL_PASSWORD", "TWILIO_TOKEN", "VONAGE_SECRET", "SMS_SECRET"), "given"),
+    **dict.fromkeys(("MAIL_PASSWORD", "TWILIO_TOKEN", "VONAGE_SECRET", "SMS_SECRET", "KAFKA_PASSWORD"), "given"),
     "CHAT_URL": "json://localhost",
 }
 

@@ -47,7 +47,7 @@ def compose(message: Message, to: str, sender: Mailbox) -> Mail:
 def _line(text: str) -> str:
     """One line of a header: no control characters, nor any that turn the direction of what follows."""
     words = "".join(each if each.isprintable() else " " for each in text).split()
-    line = " ".join(words)
+    line = " ".join(words).replace("=?", "= ?")  # or a mail program would decode it (RFC 2047, 2)
     return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1].rstrip() + "…"
 
 

@@ -3,7 +3,6 @@
 import re
 import ssl
 from email.headerregistry import Address as Mailbox
-from email.utils import parseaddr
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -18,6 +17,7 @@ Tls: TypeAlias = Literal["none", "starttls", "implicit"]
 
 PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "implicit": 465}  # RFC 5321; RFC 6409; RFC 8314
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
+_SENDER = re.compile(r"""(?:"(?=[^"]*"\s*<))?(?P<name>[^"<>@]*)"?\s*<(?P<named>[^<>\s]+)>|(?P<alone>[^<>\s]+)""")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -128,15 +128,11 @@ class EmailSettings(SinkSettings):
 
 
 def mailbox(sender: str) -> Mailbox:
-    """'Rides <rides@example.org>', or the address alone."""
-    advice = "is not one sender: write it as Rides <rides@example.org>"
-    if _CONTROL.search(sender):
-        raise ValueError(advice)
-    name, plain = parseaddr(sender)
-    rest = sender.replace(plain, "", 1) if plain else sender
-    if not plain or "@" in rest or (rest.strip() and not name):
-        raise ValueError(advice)
+    """'Rides <rides@example.org>', or the address alone. A comma in the name is a comma."""
+    match = _SENDER.fullmatch(sender.strip())
     try:
-        return Mailbox(name, addr_spec=email(plain))
+        if match is None or _CONTROL.search(sender):
+            raise ValueError
+        return Mailbox((match["name"] or "").strip(), addr_spec=email(match["named"] or match["alone"]))
     except ValueError:
-        raise ValueError(advice) from None
+        raise ValueError("is not one sender: write it as Rides <rides@example.org>") from None

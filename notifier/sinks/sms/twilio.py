@@ -18,6 +18,7 @@ from notifier.sinks.base import Outcome
 from notifier.sinks.sms.answers import by_status, delivered, document, field, refused, unknown
 from notifier.sinks.sms.settings import SmsSettings
 
+_SID = re.compile(r"[A-Za-z0-9]{1,64}")
 _SERVICE = re.compile(r"MG[0-9A-Za-z]{32}")
 _FAILED = frozenset({"failed", "undelivered", "canceled"})
 
@@ -28,12 +29,19 @@ class TwilioSettings(SmsSettings):
     default_base_url: ClassVar[str | None] = "https://api.twilio.com"
 
     gateway: Literal["twilio"]
-    account_sid: str = Field(pattern=r"^[A-Za-z0-9]{1,64}$")
+    account_sid: str
     auth_token_file: str | None = None
     auth_token: str | None = Field(default=None, repr=False, validate_default=True)
     from_: str = Field(alias="from", min_length=1, max_length=64)
 
     _token: Secret = PrivateAttr()
+
+    @field_validator("account_sid")
+    @classmethod
+    def _is_account(cls, sid: str) -> str:
+        if not _SID.fullmatch(sid):
+            raise ValueError("is not an account's SID: write it as Twilio's console shows it, AC…")
+        return sid
 
     @field_validator("auth_token_file")
     @classmethod

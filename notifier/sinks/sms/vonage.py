@@ -32,7 +32,7 @@ class VonageSettings(SmsSettings):
     default_base_url: ClassVar[str | None] = "https://rest.nexmo.com"
 
     gateway: Literal["vonage"]
-    api_key: str = Field(pattern=r"^[!-~]{1,64}$")
+    api_key: str = Field(min_length=1, max_length=64)
     api_secret_file: str | None = None
     api_secret: str | None = Field(default=None, repr=False, validate_default=True)
     from_: str = Field(alias="from", min_length=1, max_length=64)
