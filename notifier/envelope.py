@@ -4,7 +4,7 @@ Topic, webhook, list and stream are all made from these bytes. What an event may
 type, so a field that some source begins to tell never leaves the house by itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -15,6 +15,8 @@ from notifier.instants import optional_text, to_text
 from notifier.model import CloudEvent, Event, EventType, Instant, Snapshot, Watch
 
 _NAMESPACE = UUID("0120e9a6-9526-4dcc-b67b-af66ff41d5e8")  # never changes: the ids of all events follow from it
+
+_HEADER = "ce_"
 
 Fields = Mapping[str, Any]
 
@@ -65,6 +67,24 @@ def seal(event: Event, watch: Watch, personal_data: bool) -> CloudEvent:
 def structured(event: CloudEvent) -> bytes:
     """CloudEvents JSON format 1.0.2, 'structured mode': attributes and data in one object, the data verbatim."""
     return orjson.dumps({**event.attributes, "data": orjson.Fragment(event.data)})
+
+
+def binary_headers(event: CloudEvent) -> list[tuple[str, bytes]]:
+    """CloudEvents Kafka binding 1.0.2, 3.2 'binary mode': attributes as headers; the record's value is `event.data`."""
+    content_type = ("content-type", event.attributes["datacontenttype"].encode())
+    others = ((name, text) for name, text in event.attributes.items() if name != "datacontenttype")
+    return [content_type, *((f"{_HEADER}{name}", text.encode()) for name, text in others)]
+
+
+def from_binary(headers: Iterable[tuple[str, bytes]], data: bytes) -> CloudEvent:
+    """The event of such a record; headers that are not of CloudEvents are left out."""
+    attributes: dict[str, str] = {}
+    for name, value in headers:
+        if name == "content-type":
+            attributes["datacontenttype"] = value.decode()
+        elif name.startswith(_HEADER):
+            attributes[name.removeprefix(_HEADER)] = value.decode()
+    return CloudEvent(attributes=attributes, data=data)
 
 
 def _order(event: Event, watch: Watch) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from notifier.clock import Clock
-from notifier.sinks import apprise, console, email, sms, webhook
+from notifier.sinks import apprise, console, email, kafka, sms, webhook
 from notifier.sinks.base import Sink, SinkSettings
 
 
@@ -20,5 +20,6 @@ REGISTRY: Mapping[str, Registration] = {
     "webhook": Registration(webhook.WebhookSettings, webhook.build),
     "email": Registration(email.EmailSettings, email.build),
     "sms": Registration(sms.AnySmsSettings, sms.build),
+    "kafka": Registration(kafka.KafkaSinkSettings, kafka.build),
     "apprise": Registration(apprise.AppriseSettings, apprise.build),
 }

@@ -12,11 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from notifier.clock import Clock, SystemClock
-from notifier.errors import BackendError, Unavailable
+from notifier.errors import BackendError, Refused, Unavailable
 from notifier.net.kafka.deadline import within
 from notifier.net.kafka.ending import Client, end
+from notifier.net.kafka.errors import detail, row
 from notifier.net.kafka.login import TokenProvider
-from notifier.net.kafka.probe import cause
+from notifier.net.kafka.probe import cause, words
 from notifier.net.kafka.quiet import limit_log_lines
 from notifier.net.kafka.settings import KafkaSecurity
 
@@ -92,13 +93,26 @@ class Clients:
         except BackendError as error:
             await end(client, 0)
             if isinstance(error, Unavailable) and isinstance(error.__cause__, KafkaConnectionError):
-                # aiokafka tells the cause to its log only.
-                raise await cause(self._servers, self.options(), doing) or error from error.__cause__
+                await self._say_why(doing)
             raise
         except BaseException:
             await end(client, 0)
             raise
         return client
+
+    async def cause(self, patience: float = 5.0) -> BaseException | None:
+        """Why no broker can be talked to just now, for `errors.row` and `words`; None: one can."""
+        return await cause(self._servers, self.options(), patience)
+
+    def words(self, error: BaseException) -> str:
+        """What it means, and what to do; without any address."""
+        return words(error, self._security.protocol)
+
+    async def _say_why(self, doing: str) -> None:
+        """aiokafka tells the cause to its log only."""
+        found = await self.cause()
+        if found is not None:
+            raise row(found).error(f"{doing}: {self.words(found)}") from found
 
     async def close(self) -> None:
         """The connections to who hands out tokens; the clients are whose they are."""
@@ -106,7 +120,7 @@ class Clients:
             await self._tokens.close()
 
     def options(self) -> dict[str, Any]:
-        """Where and who, for any of aiokafka's clients; certificates and passwords as their files are now."""
+        """Where and who, for any of aiokafka's clients; certificates and passwords as their files are now. Refused."""
         security = self._security
         options: dict[str, Any] = {
             "bootstrap_servers": self._servers,
@@ -114,7 +128,11 @@ class Clients:
             "security_protocol": security.protocol,
         }
         if security.encrypted:
-            options["ssl_context"] = security.tls()
+            try:
+                options["ssl_context"] = security.tls()
+            except OSError as error:
+                files = "security.ca_file, cert_file and key_file"
+                raise Refused(f"the files of {files} cannot be used any more ({detail(error)}): mend them") from error
         if security.mechanism is not None:
             options["sasl_mechanism"] = security.mechanism
         if self._tokens is not None:

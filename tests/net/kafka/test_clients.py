@@ -88,7 +88,7 @@ async def test_a_record_of_seven_mebibytes_is_sent_as_far_as_we_are_concerned(
     made: Clients, kafka: Kafka, prefix: str
 ) -> None:
     """aiokafka itself would refuse more than 1 MB, and fetch no more than 1 MiB of a partition at once."""
-    await create(kafka.bootstrap_servers, f"{prefix}.large", **{"max.message.bytes": "8388608"})
+    await create(kafka.bootstrap_servers, f"{prefix}.large", configs={"max.message.bytes": "8388608"})
     producer, consumer = await made.producer(), await made.consumer()
     value = bytes(range(256)) * 28_672
 
