@@ -90,6 +90,20 @@ def test_other_phones_are_refused(text: str) -> None:
         addresses.phone(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("+999123456789", "no country's code"),
+        ("+7912099551", "too short"),
+        ("+12025550", "too short"),
+        ("+791209955134", "too long"),
+    ],
+)
+def test_phones_that_no_country_has_are_refused(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        addresses.phone(text)
+
+
 @given(st.text(alphabet="+0123456789 -()[],;x", max_size=24))
 def test_a_phone_that_is_taken_is_e164(text: str) -> None:
     try:

@@ -44,6 +44,8 @@ class Given(Mapping[str, str]):
             return str(self._token_file)
         if name.endswith("SECRET") and name.startswith("HOOK"):
             return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        if name.endswith("_URL"):
+            return "json://localhost" if name == "CHAT_URL" else "https://chat.example.org/hooks/x"
         if name.startswith("NOTIFIER_"):
             raise KeyError(name)  # these have defaults
         return "given"
