@@ -72,6 +72,7 @@ def _public(delivery: Delivery, templates: Templates) -> Words:
     """From what left the house with the event. Nothing where there is no template: the sink then has words itself."""
     told = facts.published(delivery.event)
     try:
-        return Words(text=templates.render([Part(told, told.type)], "sms", locale=CHATS).text)
+        part = Part(told, delivery.template or told.type)
+        return Words(text=templates.render([part], "sms", locale=CHATS).text)
     except TemplateError:
         return NONE

@@ -518,3 +518,83 @@ def test_a_kill_loses_nothing_and_repeats_at_most_once(
                 assert (again[0].message.id, again[0].message.text) == (first[-1].message.id, first[-1].message.text)
 
     run(main)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def own(folder: Path, **texts: str) -> str:
+    """A folder of templates in English, as a configuration names it."""
+    where = folder / "messages" / "en"
+    where.mkdir(parents=True)
+    for name, text in texts.items():
+        (where / f"{name}.message.txt.j2").write_text(text)
+    return f"{{folder: '{where.parent}'}}"
+
+
+def test_a_template_that_fails_is_dead_and_stands_in_nobodys_way(tmp_path: Path) -> None:
+    failing = own(tmp_path, status_changed="{% if order.status == 'cooking' %}{{ 1 // (count - 1) }}{% endif %}fine")
+
+    async def main() -> None:
+        hook = people()
+        async with program(tmp_path, hook=hook, rules=ruled(STATUS, templates=failing)) as it:
+            await it.follow("1", recipients=[ANN])
+            await it.follow("2", recipients=[ANN])
+            await step(it, "cooking", "1")
+            await step(it, "ready", "1", "2")
+            assert len(hook.sent) == 2
+            dead = await it.deliveries(state="dead")
+            assert [(each.reason, len(each.attempts)) for each in dead] == [(Reason.TEMPLATE_ERROR, 0)]
+            assert dead[0].facts is not None, "an operator may mend the template, and try again"
+
+    run(main)
+
+
+def test_in_a_digest_it_silences_nobody_else(tmp_path: Path) -> None:
+    failing = own(tmp_path, status_changed="{% if order.id == '2' %}{{ 1 // (count - 1) }}{% endif %}fine")
+
+    async def main() -> None:
+        hook = people()
+        rules = ruled(STATUS, templates=failing, caps="{recipient: 1/h}")
+        async with program(tmp_path, hook=hook, rules=rules) as it:
+            await flood(it, 5)
+            await asyncio.sleep(3_700)
+            found = states(await it.deliveries())
+            assert found == {("delivered", None): 4, ("dead", Reason.TEMPLATE_ERROR): 1}
+            assert len(hook.sent) == 2
+
+    run(main)
+
+
+def test_a_dead_delivery_says_the_same_when_it_is_tried_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        hook = people()
+        hook.outcomes.append(Outcome("dead", "550", Reason.REFUSED, "no such user"))
+        async with program(tmp_path, hook=hook, rules=ruled(STATUS)) as it:
+            await it.follow("1", recipients=[ANN | {"locale": "ru"}])
+            await step(it, "cooking", "1")
+            (dead,) = await it.deliveries("1")
+            await step(it, "ready", "1")
+            await it.app.desk.retry(dead.key, dead.id)
+            await asyncio.sleep(2)
+            first, _, again = hook.sent
+            assert (first.message.text, first.message.subject) == (again.message.text, again.message.subject)
+            assert first.message.id == again.message.id == dead.id
+            assert first.message.html
+            assert (await it.deliveries("1"))[-1].facts is None
+
+    run(main)
+
+
+@pytest.mark.parametrize(("body", "words"), [("{say: '{text}'}", True), ("{say: '{type}'}", False)])
+def test_a_webhooks_own_body_is_given_words_where_it_asks_for_them(tmp_path: Path, body: str, words: bool) -> None:
+    async def main() -> None:
+        async with program(
+            tmp_path, rules=ruled("{name: e, when: {}, send: [{sink: hook}]}"), sink=f", body: {body}"
+        ) as it:
+            await it.follow("1", recipients=[ANN])
+            await step(it, "cooking", "1")
+            assert [bool(each.message.text) for each in it.hook.sent] == [words] * 3
+            assert all(each.facts is None for each in await it.deliveries())
+
+    run(main)
