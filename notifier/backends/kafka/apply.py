@@ -46,7 +46,6 @@ CREATE INDEX events_of_part ON events (part, offset);
 CREATE TABLE horizon (part INTEGER PRIMARY KEY, offset INTEGER NOT NULL); -- events before it were here and are gone
 CREATE TABLE early (key TEXT PRIMARY KEY, state BLOB, phase TEXT, retired_at INTEGER) WITHOUT ROWID; -- no watch yet
 DROP INDEX orders_live;
-DROP INDEX orders_ended;
 DROP TABLE commands;
 DROP TABLE probe;
 """
@@ -162,11 +161,14 @@ class Tables:
                 self._kept(connection, name, record.partition, unpack_kept(record.value or b""))
 
     def _state(self, connection: sqlite3.Connection, key: str, state: bytes | None) -> None:
-        phase, retired_at = "unknown", None
-        if state is not None:
-            peek = codec.peek_state(state)
-            phase, retired_at = peek.phase.value, peek.retired_at
-        columns = (state, phase, retired_at, key)
+        if state is None:
+            connection.execute(
+                "UPDATE orders SET state = NULL, phase = 'unknown', retired_at = NULL WHERE key = ?", (key,)
+            )
+            connection.execute("DELETE FROM early WHERE key = ?", (key,))
+            return
+        known = codec.peek_state(state)
+        columns = (state, known.phase.value, known.retired_at, key)
         if not connection.execute(
             "UPDATE orders SET state = ?, phase = ?, retired_at = ? WHERE key = ?", columns
         ).rowcount:
@@ -213,14 +215,11 @@ class Tables:
         """The end of retention: the order goes with all that is its, a life that it began since left out."""
         connection.execute("DELETE FROM early WHERE key = ?", (key,))
         connection.execute("DELETE FROM deliveries WHERE key = ? AND n <= ?", (key, n))
-        row = connection.execute(
-            "SELECT watch, removed_at, shown, owned, state FROM orders WHERE key = ?", (key,)
-        ).fetchone()
+        row = connection.execute("SELECT watch, removed_at, shown, owned FROM orders WHERE key = ?", (key,)).fetchone()
         if row is None:
             return
-        watch, removed_at, shown, owned, state = row
-        if state is not None:
-            self._forget_events(connection, key, codec.peek_state(state).life)
+        watch, removed_at, shown, owned = row
+        self._forget_events(connection, key, codec.unpack_watch(watch).created_at)
         if removed_at is None and shown > owned >= 0:
             # Added again a moment before: the owner begins a new life of it.
             again = codec.unpack_watch(watch)
