@@ -119,7 +119,7 @@ def _facts(told: object) -> Facts:
         assert isinstance(told, dict)
         attributes = {name: text for name, text in told.items() if name != "data"}
         event = CloudEvent(attributes=attributes, data=orjson.dumps(told["data"]))
-        return replace(facts.published(event), key=event.key)
+        return facts.published(event)
     except (AssertionError, KeyError, TypeError, ValueError, AttributeError):
         advice = "is not a structured CloudEvent: write what `notifier events --json` prints"
         raise ConfigError([Problem("--event", advice)]) from None

@@ -61,7 +61,7 @@ def _message(config: Config, settings: SinkSettings, to: str | None, locale: str
     message = Message(id=str(uuid.uuid4()), to=to, event=event)
     if not settings.people:
         return message
-    told = replace(facts.published(event), key=KEY, locale=_locale(locale))
+    told = replace(facts.published(event), locale=_locale(locale))
     kind: Kind = "sms" if settings.address == "phone" else "email"
     subject, text, html = templates(config).render([Part(told, "test")], kind)
     return message._replace(subject=subject, text=text, html=html)

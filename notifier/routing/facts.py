@@ -72,6 +72,7 @@ def published(event: CloudEvent) -> Facts:
     return Facts(
         source=told["order"]["source"],
         type=event.type,
+        key=event.key,
         labels=told["order"]["labels"],
         before=told["before"],
         after=told["after"],
