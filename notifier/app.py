@@ -10,9 +10,11 @@ import orjson
 import structlog
 
 from notifier.backends.base import Backend
+from notifier.backends.kafka.backend import KafkaBackend
 from notifier.backends.sqlite.backend import SqliteBackend
 from notifier.clock import Clock, SystemClock
 from notifier.config.model import Config
+from notifier.config.sections import KafkaSettings
 from notifier.config.watches import parse_watch
 from notifier.metrics import Metrics, replace
 from notifier.model import Command, Fact
@@ -49,7 +51,7 @@ class App:
         self.config = config
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
-        self.backend: Backend = backend or SqliteBackend(config.backend.path, self.clock)
+        self.backend: Backend = backend or _backend(config, self.clock, self.metrics)
         self.runtime = runtime.build(config, self.clock, fetches, sinks)
         self.endpoints = Endpoints(self._breaker_of, self.backend.tell, self.clock)
         notable = NotableLooks()
@@ -153,3 +155,16 @@ class App:
             self.metrics.budget_used.labels(name).set(source.api.budget.used_ratio())
         breakers = {("source", name): float(it.api.breaker_open()) for name, it in self.runtime.sources.items()}
         replace(self.metrics.breaker_open, breakers | self.endpoints.breakers_by_sink())
+
+
+def _backend(config: Config, clock: Clock, metrics: Metrics) -> Backend:
+    settings: object = config.backend
+    if isinstance(settings, KafkaSettings):
+        return KafkaBackend(
+            settings,
+            lambda body, at: parse_watch(body, config.sources, at),
+            config.retention,
+            clock,
+            lambda reason: metrics.watches_rejected.labels(reason).inc(),
+        )
+    return SqliteBackend(config.backend.path, clock)

@@ -69,6 +69,12 @@ class Metrics:
             ("sink", "outcome", "reason"),
             registry=registry,
         )
+        self.watches_rejected = Counter(
+            "notifier_watches_rejected",
+            "Records of Kafka's input topics that were skipped, by reason.",
+            ("reason",),
+            registry=registry,
+        )
         self.deliveries_pending = Gauge(
             "notifier_deliveries_pending", "Deliveries not finished yet.", ("sink",), registry=registry
         )

@@ -66,6 +66,13 @@ class Lease(Protocol):
         """Deletes orders retired or removed before that time, with all that is theirs; a slice at a time; how many."""
         ...
 
+    def held(self) -> str | None:
+        """Why no look and no send may begin just now; None when they may. Asked before each, it never waits.
+
+        What is put off by it is tried again when commits resume, or comes with the next lease.
+        """
+        ...
+
     async def release(self) -> None:
         """Bounded; may be skipped."""
         ...

@@ -100,6 +100,9 @@ class TableLease:
             total += forgotten
         return total
 
+    def held(self) -> str | None:
+        return "this lease has ended" if self.ended.is_set() else None
+
     async def release(self) -> None:
         self.end()
 

@@ -18,6 +18,7 @@ MOST_ORDERS = 100
 MOST_RECORDS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
+SLOW = 2.0  # seconds after which a commit may never end: until it does, nothing new is begun
 
 _Step: TypeAlias = tuple[tuple[Change, ...], "asyncio.Future[None]"]
 
@@ -38,7 +39,12 @@ class Committer:
         self._turns: list[asyncio.Future[None]] = []
         self._writing = False
         self._failed: LeaseLost | None = None
-        self.blocked: str | None = None
+        self._reason: str | None = None
+
+    @property
+    def blocked(self) -> str | None:
+        """Why no look and no send may begin just now; None when they may."""
+        return self._reason or self._lease.held()
 
     async def turn(self) -> None:
         """Until no commit is under way. What would have to wait for the next one anyway is worked out then, one after
@@ -109,6 +115,7 @@ class Committer:
         pause = RETRY_FIRST
         began = self._clock.monotonic()
         while True:
+            slow = asyncio.get_running_loop().call_later(SLOW, self._block, f"a commit has not ended for {SLOW:g} s")
             try:
                 await self._lease.commit(changes)
             except Unavailable as error:
@@ -117,14 +124,16 @@ class Committer:
                 pause = min(pause * 2, RETRY_LAST)
             else:
                 break
+            finally:
+                slow.cancel()
         self._block(None)
         self._metrics.commit.observe(self._clock.monotonic() - began)
 
     def _block(self, reason: str | None) -> None:
-        if (reason is None) == (self.blocked is None):
-            self.blocked = reason
+        changed = (reason is None) != (self._reason is None)
+        self._reason = reason
+        if not changed:
             return
-        self.blocked = reason
         if reason is None:
             log.info("commits_resumed", shard=self._lease.shard)
         else:

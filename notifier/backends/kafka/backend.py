@@ -114,6 +114,8 @@ class KafkaBackend:
 
     async def close(self, within: float) -> None:
         """A commit under way is still written; then the group is left, so that others need not wait."""
+        if self._closed:
+            return
         self._closed = True
         try:
             async with asyncio.timeout(within):

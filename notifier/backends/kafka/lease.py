@@ -85,8 +85,6 @@ class KafkaLease:
         self._replica = replica
         self._clock = clock
         self._memory = Memory.of(image)
-        self._followed = intake.followed(image.kept)
-        image.kept.clear()
         self._lock = asyncio.Lock()
         self._touched: set[str] | None = None  # orders changed while it is decided which ones are forgotten
 
@@ -105,9 +103,10 @@ class KafkaLease:
 
     async def restore(self) -> AsyncIterator[Stored | Delivery]:
         self._check()
-        async for each in self._image.give(self._followed):
+        followed = self._intake.followed(self._image.kept)
+        self._image.kept.clear()
+        async for each in self._image.give(followed):
             yield each
-        self._followed = {}
 
     async def commands(self) -> AsyncIterator[Command]:
         place = 0

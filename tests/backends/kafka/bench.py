@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from notifier.backends.base import Change, Lease
+from aiokafka import TopicPartition
+
+from notifier.backends.base import Change, Lease, Stored
 from notifier.backends.kafka.backend import KafkaBackend
 from notifier.backends.kafka.lease import KafkaLease
 from notifier.backends.partition import shard_of
 from notifier.clock import SystemClock
 from notifier.config.sections import KafkaSettings
 from notifier.errors import InputError, Problem
-from notifier.model import Instant, Recipient, Watch
+from notifier.model import Delivery, Instant, Recipient, Watch
 
 SHARDS = 3
 PATIENCE = 15.0  # seconds
@@ -50,13 +52,23 @@ def settings(servers: Sequence[str], prefix: str, **more: Any) -> KafkaSettings:
 class Shown:
     """A lease that returns when this replica's view shows what was done: the contract reads lists right after it."""
 
-    def __init__(self, lease: KafkaLease, backend: KafkaBackend, key: str) -> None:
+    def __init__(self, lease: KafkaLease, backend: KafkaBackend) -> None:
         self._lease = lease
         self._backend = backend
-        self._key = key
+        self._key = next(key for key in map(str, range(1000)) if shard_of(key, backend.shards) == lease.shard)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lease, name)
+
+    async def restore(self) -> AsyncIterator[Stored | Delivery]:
+        """Of what was asked by now: the contract gives orders to leases that are held."""
+        watches = TopicPartition(self._lease._topics.watches, self._lease.shard)
+        end = (await self._backend._tail.ends.ends.of([watches]))[watches]
+        async with asyncio.timeout(PATIENCE):
+            while self._lease._intake.watches.position < end:
+                await asyncio.sleep(0.01)
+        async for each in self._lease.restore():
+            yield each
 
     async def commit(self, changes: Sequence[Change], /) -> None:
         await self._lease.commit(changes)
@@ -81,14 +93,26 @@ class Bench:
         self._leases: AsyncIterator[Lease] = self.backend.leases()
         self._held: dict[int, Shown] = {}
 
+    async def open(self, shards: int | None = None) -> None:
+        """Returns when it is ready: it has its shards (all, unless others have some) and its view everything."""
+        await self.backend.open()
+        while len(self._held) < (self.backend.shards if shards is None else shards):
+            await self._next()
+        async with asyncio.timeout(PATIENCE):
+            while not self.backend.view.as_of():
+                await asyncio.sleep(0.01)
+
     async def lease(self, key: str) -> Any:
         shard = shard_of(key, self.backend.shards)
         while shard not in self._held or self._held[shard].ended.is_set():
-            async with asyncio.timeout(PATIENCE):
-                lease = await anext(self._leases)
-            assert isinstance(lease, KafkaLease)
-            self._held[lease.shard] = Shown(lease, self.backend, key)
+            await self._next()
         return self._held[shard]
+
+    async def _next(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            lease = await anext(self._leases)
+        assert isinstance(lease, KafkaLease)
+        self._held[lease.shard] = Shown(lease, self.backend)
 
     async def lose(self, key: str) -> None:
         await self._held[shard_of(key, self.backend.shards)].release()
@@ -96,4 +120,7 @@ class Bench:
     async def restart(self) -> None:
         await self.backend.close(5)
         self._begin()
-        await self.backend.open()
+        await self.open()
+
+    async def close(self) -> None:
+        await self.backend.close(5)

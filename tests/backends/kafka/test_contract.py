@@ -13,9 +13,9 @@ from tests.kafka.plugin import Kafka
 @pytest.fixture
 async def bench(kafka: Kafka, prefix: str) -> AsyncIterator[Bench]:
     bench = Bench(kafka.bootstrap_servers, prefix)
-    await bench.backend.open()
+    await bench.open()
     yield bench
-    await bench.backend.close(5)
+    await bench.close()
 
 
 class TestKafkaBackend(BackendContract, ViewContract):
