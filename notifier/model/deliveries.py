@@ -34,7 +34,8 @@ class Delivery(Value, frozen=True, kw_only=True):
     as of its event (packed, personal; dropped when delivered). `held` says why it waits, `reason` how it ended.
     `retried` is set by an operator's retry: such an attempt may pass a disabled endpoint.
     Deliveries of one lane and one `group` may become one message (DIGEST: held back by a cap); `message` is then its
-    id, from before the first attempt on. None: a message of its own, under the delivery's id.
+    id, from before the first attempt on. None: a message of its own, under the delivery's id. `once` is what
+    `State.told` remembers of it.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Delivery(Value, frozen=True, kw_only=True):
     template: str | None = None
     group: str | None = None
     message: str | None = None
+    once: str | None = None
     state: DeliveryState = "pending"
     due: Instant | None = None
     expires: Instant | None = None

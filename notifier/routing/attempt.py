@@ -95,6 +95,12 @@ def hold(delivery: Delivery, verdict: Hold) -> Delivery:
     )
 
 
+def is_untold(delivery: Delivery) -> bool:
+    """Of one that is told once: it was dropped, and surely nobody has got it. The next event of its kind is told."""
+    answered = all(each.status is not None for each in delivery.attempts)
+    return delivery.once is not None and delivery.state == "expired" and answered
+
+
 def bind(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
     """The deliveries as one message. Once that is durable nothing joins it any more, so that a repeat says the same
     under the same id. That of several is no delivery's own: one that is sent by itself later is no repeat of them."""

@@ -107,6 +107,7 @@ def _delivery(
         endpoint="" if reason is Reason.NO_ADDRESS else f"{send.sink}:{case.channel.endpoint(to)}",
         template=template,
         group=json.dumps([rule.name, send.template], ensure_ascii=False) if rule.group and people and sent else None,
+        once=token if send.once and sent else None,
         state="pending" if sent else "skipped",
         # What expires before its due time is looked at when it does, so that it does not hold its lane until then.
         due=(due if expires is None else min(due, expires)) if sent else None,

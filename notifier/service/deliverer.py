@@ -162,6 +162,8 @@ class Deliverer(Outbox):
         for each in deliveries:
             if not each.open and each.state != "delivered":
                 telling.given_up(self._metrics, each)
+            if each.once is not None and attempt.is_untold(each):
+                shard.untell(each.key, each.once)
         return list(deliveries)
 
 

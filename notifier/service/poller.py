@@ -128,7 +128,7 @@ class Poller:
 
     async def settle(self, order: Order, source: OrderSource, look: Look) -> bool:
         """From the answer on; then the order is due again. False: lost with its lease; the look is kept."""
-        if order.committing is not None:
+        while order.committing is not None:
             await asyncio.wait([order.committing])  # what was told meanwhile of its silence
         if order.gone == "detached":
             order.shard.carry.look(order.key, look)  # seen is seen: it is for the next lease

@@ -158,6 +158,26 @@ class Shard:
         self._notable.forget(order.key)
         log.debug("order_retired", how=how)
 
+    def untell(self, key: str, token: str) -> None:
+        """What was to be told once was not: it may be told yet."""
+        self.commands.chain(key, self._untell(key, token))
+
+    async def _untell(self, key: str, token: str) -> None:
+        while (order := self.orders.get(key)) is not None and order.committing is not None:
+            await asyncio.wait([order.committing])
+        if order is None:
+            return  # of an order that is no longer polled there is nothing more to tell
+        state = codec.unpack_state(order.state)
+        state = replace(state, told=state.told - {token}, last_ok=order.last_ok)
+        packed = codec.pack_state(state)
+        done = order.committing = asyncio.get_running_loop().create_future()
+        try:
+            await self.committer.commit(Change(key=key, state=packed))
+            self.renew(order, packed, state)
+        finally:
+            order.committing = None
+            done.set_result(None)
+
     async def state(self, key: str) -> State | None:
         """An order's newest state, also of one that memory does not hold."""
         order = self.orders.get(key)

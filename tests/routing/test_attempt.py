@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from notifier.errors import Reason
 from notifier.model import Delivery
-from notifier.routing.attempt import MOST_ATTEMPTS, after, drop, hold, retry
+from notifier.routing.attempt import MOST_ATTEMPTS, after, drop, hold, is_untold, retry
 from notifier.routing.gate import Drop, Hold
 from notifier.sinks.base import DEFAULT_RETRIES, Outcome
 from tests.routing.make import T, delivery
@@ -100,6 +100,17 @@ def test_the_gates_verdicts_become_states() -> None:
 
     assert (dropped.state, dropped.reason, dropped.facts, dropped.finished_at) == ("expired", "overtaken", b"f", T + 9)
     assert (held.state, held.due, held.held, held.facts) == ("pending", T + 70, "breaker_open", b"f")
+
+
+def test_told_once_means_that_somebody_may_have_got_it() -> None:
+    overtaken = Drop("expired", Reason.OVERTAKEN)
+    silent = tried(delivery(once="t"), Outcome("again", None, Reason.TIMEOUT))
+
+    assert is_untold(drop(delivery(once="t"), overtaken, T))
+    assert is_untold(drop(tried(delivery(once="t"), AGAIN), overtaken, T)), "the other side has refused it"
+    assert not is_untold(drop(silent, overtaken, T)), "it may have been taken"
+    assert not is_untold(drop(delivery(), overtaken, T))
+    assert not is_untold(tried(delivery(once="t"), Outcome("delivered", "250")))
 
 
 @pytest.mark.parametrize("state", ["dead", "expired"])

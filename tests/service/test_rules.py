@@ -15,7 +15,7 @@ from notifier.sinks.base import Message, Outcome
 from notifier.testing.backend import Storage
 from notifier.testing.sink import FakeSink
 from notifier.testing.virtual import START, VirtualClock, run
-from tests.service.build import Program, key_of, program
+from tests.service.build import Api, Program, key_of, program
 
 ANN = {"webhook": "https://ann.example.org/", "timezone": "Europe/Moscow"}
 BEN = {"webhook": "https://ben.example.org/"}
@@ -270,6 +270,40 @@ def test_once_and_while_within_a_group(tmp_path: Path) -> None:
             found = states(await it.deliveries("1"))
             assert found["delivered", None] == 2, "once for each template: the status and the phase"
             assert found["skipped", Reason.ALREADY_TOLD] == 2
+
+    run(main)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_to_be_told_once_and_was_overtaken_is_told_the_next_time(tmp_path: Path, restart: bool) -> None:
+    rule = "{name: o, when: {phase: ready}, delay: 20s, send: [{sink: hook, to: recipients, once: order}]}"
+
+    async def main() -> None:
+        clock, storage, hook = VirtualClock(), Storage(1), people()
+        async with program(tmp_path, storage=storage, clock=clock, hook=hook, rules=ruled(rule)) as it:
+            await it.follow("1", recipients=[ANN])
+            await step(it, "ready", "1")
+            await step(it, "cooking", "1")
+            await asyncio.sleep(20)
+            assert states(await it.deliveries("1")) == {("expired", Reason.OVERTAKEN): 1}
+            if not restart:
+                await again(it)
+        if restart:
+            api = Api()
+            api.answers["1"] = "cooking"
+            async with program(tmp_path, storage=storage, clock=clock, hook=hook, rules=ruled(rule), api=api) as it:
+                await asyncio.sleep(6)
+                await again(it)
+
+    async def again(it: Program) -> None:
+        await step(it, "ready", "1")
+        await asyncio.sleep(25)
+        assert len(it.hook.sent) == 1
+        await step(it, "cooking", "1")
+        await step(it, "ready", "1")
+        await asyncio.sleep(25)
+        assert len(it.hook.sent) == 1, "that was once"
+        assert states(await it.deliveries("1"))["skipped", Reason.ALREADY_TOLD] == 1
 
     run(main)
 

@@ -73,11 +73,11 @@ class KafkaView(SqlView):
             await self._tail.reached(self._tail.partitions(self._tail.topics.deliveries))
         return await super().count_sent(to, since, sinks)
 
-    async def open_of(self, keys: Collection[str], /) -> tuple[Delivery, ...]:
+    async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:
         """Whoever has just committed some of them sees them. Unavailable."""
         shards = {shard_of(key, self._tail.shards) for key in keys}
         await self._tail.reached([TopicPartition(topic, shard) for topic in self._deliveries for shard in shards])
-        return await super().open_of(keys)
+        return await super().waiting(keys)
 
     def follow(self, after: str | None, /, since: Instant | None = None) -> AsyncIterator[tuple[str, CloudEvent]]:
         now = self._tail.heads(self._tail.topics.events)
