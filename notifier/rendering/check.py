@@ -14,8 +14,8 @@ from notifier.model import EventType
 from notifier.rendering import files, samples
 from notifier.rendering.render import DIGEST, GROUP, Part, TemplateError, Templates
 from notifier.rendering.sandbox import FUNCTIONS, Sandbox
+from notifier.rendering.shapes import DriverView, EventView, OldView, OrderView, RecipientView
 from notifier.rendering.speech import LAST, normal
-from notifier.rendering.view import DriverView, EventView, OldView, OrderView, RecipientView
 
 _VALUES: Mapping[str, type] = {
     "recipient": RecipientView,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from notifier.model import EventType, Phase
+from notifier.rendering.shapes import View
 from notifier.rendering.speech import Speech
-from notifier.rendering.view import View
 
 _BAD = frozenset({Phase.CANCELLED, Phase.FAILED, EventType.LOST, EventType.STALLED, EventType.CONTRACT_VIOLATED})
 _GOOD = frozenset({Phase.ARRIVED, Phase.READY, Phase.COMPLETED})

@@ -9,9 +9,10 @@ from notifier.errors import NotifierError
 from notifier.rendering import clean, files, segments, speech
 from notifier.rendering.details import Row, rows, tone
 from notifier.rendering.sandbox import LONGEST_OUTPUT, SPEECH, Sandbox
+from notifier.rendering.shapes import View
 from notifier.rendering.speech import Speech
 from notifier.rendering.trouble import told
-from notifier.rendering.view import View, view
+from notifier.rendering.view import view
 from notifier.routing.facts import Facts
 
 Kind: TypeAlias = Literal["email", "sms"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from notifier.rendering import details, render, samples, view
+from notifier.rendering import details, render, samples, shapes
 from notifier.rendering.check import examine
 from notifier.rendering.files import LAYOUT, PARTS, built_in
 from notifier.rendering.sandbox import FUNCTIONS, OWN_FILTERS, Sandbox
@@ -24,11 +24,11 @@ def row(name: str) -> set[str]:
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("recipient", view.RecipientView),
-        ("event", view.EventView),
-        ("order", view.OrderView),
-        ("driver", view.DriverView),
-        ("old", view.OldView),
+        ("recipient", shapes.RecipientView),
+        ("event", shapes.EventView),
+        ("order", shapes.OrderView),
+        ("driver", shapes.DriverView),
+        ("old", shapes.OldView),
     ],
 )
 def test_every_value(name: str, shape: type) -> None:
