@@ -11,11 +11,12 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 WORKDIR /src
-COPY requirements-build.lock requirements.lock ./
+COPY requirements-build.lock requirements.lock requirements-apprise.lock ./
 RUN python -m venv /opt/build \
  && python -m venv --without-pip /opt/notifier \
  && /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
- && /opt/build/bin/pip --python /opt/notifier/bin/python install --only-binary :all: --require-hashes -r requirements.lock
+ && /opt/build/bin/pip --python /opt/notifier/bin/python install --only-binary :all: --require-hashes -r requirements.lock \
+ && /opt/build/bin/pip --python /opt/notifier/bin/python install --only-binary :all: --require-hashes -r requirements-apprise.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY notifier notifier
 RUN /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /opt/wheel . \

@@ -30,7 +30,8 @@ def _of(node: yaml.MappingNode, above: str, lines: list[str]) -> Iterator[Row]:
     for key, value in node.value:
         name = f"{above}{key.value}"
         said = _comment(key, lines)
-        if isinstance(value, yaml.MappingNode) and value.value and (not said or _explained(value, lines)):
+        inner = isinstance(value, yaml.MappingNode) and value.value and not value.flow_style
+        if inner and (not said or _explained(value, lines)):
             if said:
                 yield Row(name, "", said)
             yield from _of(value, f"{name}.", lines)

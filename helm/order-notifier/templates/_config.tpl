@@ -17,7 +17,16 @@
 {{- $_ := set $backend "instance_id" "${POD_NAME}" -}}
 {{- end -}}
 {{- $_ := set $config "backend" (mergeOverwrite $backend (default (dict) $config.backend)) -}}
+{{- if .Values.messages -}}
+{{- $templates := dict "folder" (printf "%s/messages" (include "order-notifier.home" .)) -}}
+{{- $_ := set $config "templates" (mergeOverwrite $templates (default (dict) $config.templates)) -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/* What the program reads once, at its start: pods roll when it changes. Credentials are read again instead. */}}
+{{- define "order-notifier.checksum" -}}
+{{- printf "%s%s" (include "order-notifier.config" .) (empty .Values.messages | ternary "" (toYaml .Values.messages)) | sha256sum -}}
 {{- end -}}
 
 {{- define "order-notifier.port" -}}

@@ -5,7 +5,7 @@ metadata:
   labels:
     {{- mergeOverwrite (dict) .Values.commonLabels .Values.podLabels (include "order-notifier.selectorLabels" . | fromYaml) | toYaml | nindent 4 }}
   annotations:
-    checksum/config: {{ include "order-notifier.config" . | sha256sum }}
+    checksum/config: {{ include "order-notifier.checksum" . }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -141,6 +141,11 @@ envFrom:
   mountPath: {{ include "order-notifier.home" $ }}/credentials/{{ $name }}
   readOnly: true
 {{- end }}
+{{- if .Values.messages }}
+- name: messages
+  mountPath: {{ include "order-notifier.home" . }}/messages
+  readOnly: true
+{{- end }}
 - name: tmp
   mountPath: /tmp
 {{- end -}}
@@ -165,6 +170,16 @@ envFrom:
     items:
       {{- toYaml . | nindent 6 }}
     {{- end }}
+{{- end }}
+{{- if .Values.messages }}
+- name: messages
+  configMap:
+    name: {{ include "order-notifier.fullname" . }}-messages
+    items:
+      {{- range $path, $_ := .Values.messages }}
+      - key: {{ replace "/" "__" $path }}
+        path: {{ $path }}
+      {{- end }}
 {{- end }}
 - name: tmp
   emptyDir:

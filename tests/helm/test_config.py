@@ -1,0 +1,180 @@
+"""The rendered configuration, loaded as the pod would: with its mounts, its environment, and `notifier check`."""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from notifier.cli.main import program
+from tests.helm import chart
+from tests.helm.chart import Object, Values
+
+HOME = "/etc/order-notifier"
+ENVIRONMENT = {"TRIPS_CLIENT_ID": "a2d4e0d09", "BROKER": "kafka:9092"}
+
+CASES = [pytest.param(values, id=name) for name, values in chart.cases()]
+
+
+@cache
+def certificate() -> tuple[str, str]:
+    """A self-signed one and its key, PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    signed = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return signed.public_bytes(serialization.Encoding.PEM).decode(), secret.decode()
+
+
+def content(key: str) -> str:
+    """What somebody would put under this key of a Secret."""
+    given = {"ca.crt": certificate()[0], "tls.crt": certificate()[0], "tls.key": certificate()[1]}
+    return given.get(key) or {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}.get(key, "0123456789abcdef")
+
+
+class Pod:
+    """The files and variables of a container, below a folder in place of /etc/order-notifier."""
+
+    def __init__(self, objects: list[Object], folder: Path, spec: Object, each: Object) -> None:
+        self.folder = folder
+        volumes = {it["name"]: it for it in spec["volumes"]}
+        self.text = chart.one(objects, "ConfigMap", volumes["config"]["configMap"]["name"])["data"]["notifier.yaml"]
+        for mount in each["volumeMounts"]:
+            volume = volumes[mount["name"]]
+            if not mount["mountPath"].startswith(HOME):
+                continue
+            here = self.here(mount["mountPath"])
+            here.mkdir(parents=True)
+            if mount["name"] == "config":
+                (here / "notifier.yaml").write_text(self.text.replace(HOME, str(folder)))
+            elif "configMap" in volume:
+                data = chart.one(objects, "ConfigMap", volume["configMap"]["name"])["data"]
+                for it in volume["configMap"]["items"]:
+                    (here / it["path"]).parent.mkdir(exist_ok=True)
+                    (here / it["path"]).write_text(data[it["key"]])
+            else:
+                for key, path in self._files(volume["secret"], mount["mountPath"]):
+                    (here / path).write_text(content(key))
+        self.env = {it["name"]: it.get("value", ENVIRONMENT.get(it["name"])) for it in each["env"]}
+        self.env["POD_NAME"] = f"{chart.workload(objects)['metadata']['name']}-0"
+
+    def here(self, path: str) -> Path:
+        return self.folder / path.removeprefix(HOME).lstrip("/")
+
+    def _files(self, secret: Mapping[str, Any], mount: str) -> list[tuple[str, str]]:
+        """Key and path; of a whole Secret those that the configuration asks for."""
+        if "items" in secret:
+            return [(it["key"], it["path"]) for it in secret["items"]]
+        return [(key, key) for key in re.findall(rf"{re.escape(mount)}/([-._a-zA-Z0-9]+)", self.text)]
+
+
+def check(pod: Pod, args: list[str], monkeypatch: pytest.MonkeyPatch) -> Result:
+    monkeypatch.chdir(pod.folder)
+    for name in [name for name in os.environ if name.startswith(("TRIPS", "LOG_LEVEL"))]:
+        monkeypatch.delenv(name)
+    return CliRunner().invoke(
+        program, [pod.here(arg).as_posix() if arg.startswith(HOME) else arg for arg in args], env=pod.env
+    )
+
+
+@pytest.mark.parametrize("values", CASES)
+def test_the_service_can_load_it(values: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = chart.render(values)
+    spec = chart.pod_spec(objects)
+    each = chart.container(spec)
+    pod = Pod(objects, tmp_path, spec, each)
+    command, *args = each["args"]
+    assert command == "run"
+    result = check(pod, ["check", *[arg for arg in args if arg != "--help"]], monkeypatch)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("name", sorted(chart.EXAMPLES))
+def test_the_test_can_load_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = chart.render(chart.example(name))
+    spec = chart.one(objects, "Pod")["spec"]
+    (first,) = spec["initContainers"]
+    pod = Pod(objects, tmp_path, spec, first)
+    assert first["workingDir"] == HOME, "the default file is config/notifier.yaml"
+    result = check(pod, first["args"], monkeypatch)
+    assert result.exit_code == 0, result.output
+    name, *args = spec["containers"][0]["args"]
+    command = program.get_command(click.Context(program), name)
+    assert command is not None
+    options = {option for it in command.params for option in it.opts}
+    asked = [arg for arg in args if arg.startswith("--")]
+    assert set(asked) <= options
+
+
+@pytest.mark.parametrize("name", sorted(chart.EXAMPLES))
+def test_what_is_given_is_kept(name: str) -> None:
+    """All of `config:` is in the file as it stands; the chart adds, and changes nothing."""
+    given = chart.example(name)["config"]
+    pod = yaml.safe_load(
+        chart.one(chart.render(chart.example(name)), "ConfigMap", _name(name))["data"]["notifier.yaml"]
+    )
+    assert _kept(given, pod)
+
+
+def _name(example: str) -> str:
+    return "notifier" if example == "everything" else "rides-order-notifier"
+
+
+def _kept(given: Any, found: Any) -> bool:
+    if isinstance(given, dict):
+        return isinstance(found, dict) and all(
+            name in found and _kept(value, found[name]) for name, value in given.items()
+        )
+    return bool(given == found)
+
+
+def rendered(values: Values) -> Any:
+    return yaml.safe_load(chart.one(chart.render(values), "ConfigMap", "rides-order-notifier")["data"]["notifier.yaml"])
+
+
+def test_what_the_chart_adds() -> None:
+    sqlite = rendered({})
+    assert sqlite["backend"] == {"type": "sqlite", "path": "/var/lib/order-notifier/notifier.db"}
+    assert sqlite["api"] == {"host": "0.0.0.0", "port": 8080, "token_file": f"{HOME}/credentials/api/token"}
+    assert rendered(chart.KAFKA)["backend"]["instance_id"] == "${POD_NAME}", "static members"
+    assert "instance_id" not in rendered(chart.kafka(kind="Deployment"))["backend"], "its pods never come back"
+
+
+def test_what_is_given_wins() -> None:
+    config = {
+        "backend": {"type": "sqlite", "path": "/var/lib/order-notifier/rides.db"},
+        "api": {"host": "::", "port": 9000, "token_file": "/x"},
+    }
+    found = rendered({"config": config})
+    assert found["backend"] == config["backend"]
+    assert found["api"] == config["api"]
+
+
+def test_messages_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They reach `check`, which tries each of them."""
+    for text, code in (("{{ order.name }}", 0), ("{{ order.nonesuch }}", 2)):
+        folder = tmp_path / str(code)
+        objects = chart.render({"messages": {"en/pickup.message.txt.j2": text}})
+        spec = chart.pod_spec(objects)
+        pod = Pod(objects, folder, spec, chart.container(spec))
+        assert check(pod, ["check"], monkeypatch).exit_code == code
+
+
+def test_large_numbers_stay_numbers() -> None:
+    sources = {"parcels": {"account": {"company_id": 12345678901}, "budget": {"requests_per_second": 1000000}}}
+    assert rendered({"config": {"sources": sources}})["sources"] == sources
