@@ -158,7 +158,7 @@ class App:
 
 
 def _backend(config: Config, clock: Clock, metrics: Metrics) -> Backend:
-    settings: object = config.backend
+    settings = config.backend
     if isinstance(settings, KafkaSettings):
         return KafkaBackend(
             settings,
@@ -167,4 +167,4 @@ def _backend(config: Config, clock: Clock, metrics: Metrics) -> Backend:
             clock,
             lambda reason: metrics.watches_rejected.labels(reason).inc(),
         )
-    return SqliteBackend(config.backend.path, clock)
+    return SqliteBackend(settings.path, clock)

@@ -10,7 +10,6 @@ from notifier.cli import options, show
 from notifier.config.load import load
 from notifier.config.model import Config
 from notifier.config.sections import KafkaSettings
-from notifier.net.settings import Model
 
 
 @click.command()
@@ -35,12 +34,12 @@ def verify(config: Path, as_json: bool) -> None:
 
 
 def _audit(config: Config) -> Audit:
-    backend: Model = config.backend
+    backend = config.backend
     if isinstance(backend, KafkaSettings):
         return asyncio.run(_kafka(backend))
     from notifier.backends.sqlite.audit import audit
 
-    return audit(Path(config.backend.path))
+    return audit(Path(backend.path))
 
 
 async def _kafka(settings: KafkaSettings) -> Audit:

@@ -53,7 +53,6 @@ class Draft:
 
 
 def everything(draft: Draft) -> Found:
-    yield from _backend(draft.values.get("backend"))
     yield from _api(draft.values.get("api"))
     yield from _empty_secrets(draft.values)
     yield from templates(draft)
@@ -72,11 +71,6 @@ def is_loopback(host: str) -> bool:
 
 def is_kafka(backend: object) -> bool:
     return isinstance(backend, Mapping) and backend.get("type") == "kafka"
-
-
-def _backend(backend: object) -> Found:
-    if is_kafka(backend):
-        yield ("backend", "type"), "the kafka backend is not in this release: use type: sqlite"
 
 
 def _empty_secrets(values: Mapping[str, Any]) -> Found:

@@ -61,7 +61,7 @@ BACKENDS: Mapping[str, type[Model]] = {"sqlite": SqliteSettings, "kafka": KafkaS
 Name = Annotated[str, AfterValidator(_name)]
 SourceField = Annotated[SourceSettings, _ByType({name: adapter.settings for name, adapter in SOURCES.items()})]
 SinkField = Annotated[SinkSettings, _ByType({name: adapter.settings for name, adapter in SINKS.items()})]
-_Backend = Annotated[SqliteSettings, _ByType(BACKENDS)]
+_Backend = Annotated[SqliteSettings | KafkaSettings, _ByType(BACKENDS)]
 
 
 class Config(Model):

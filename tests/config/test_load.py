@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from notifier.config.limits import Caps, QuietHours, Rate
 from notifier.config.load import load, load_api, load_sqlite
 from notifier.config.model import Config
+from notifier.config.sections import SqliteSettings
 from notifier.errors import ConfigError
 from notifier.model import Phase
 from notifier.routing.rules import Rule, Send, When
@@ -43,7 +44,7 @@ def rule(text: str) -> str:
 
 def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     config = read(tmp_path, "sources: {}\n")
-    assert (config.backend.type, config.backend.path) == ("sqlite", "var/notifier.db")
+    assert config.backend == SqliteSettings(type="sqlite", path="var/notifier.db")
     assert (config.api.host, config.api.port, config.api.token_file) == ("127.0.0.1", 8080, None)
     assert (config.log.level, config.log.format) == ("info", "json")
     assert (config.retention, config.shutdown_grace) == (30 * 86_400_000, 10_000)
@@ -196,7 +197,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     ("content", "path", "said"),
     [
         ("retentoin: 30d\n", "retentoin", "did you mean retention"),
-        ("backend: {type: kafka, bootstrap_servers: [k:9092]}\n", "backend.type", "not in this release"),
+        ("backend: {type: kafka, bootstrap_servers: [k]}\n", "backend.bootstrap_servers[0]", "host:port"),
         ("backend: {path: x.db}\n", "backend.type", "is missing"),
         ("backend: {type: postgres}\n", "backend.type", "known are kafka, sqlite"),
         ("api: {port: eighty}\n", "api.port", "whole number"),
