@@ -133,7 +133,10 @@ async def _harm(plan: Plan, faults: Faults, chance: random.Random, say: Say) -> 
 
 
 async def _over(simulator: Simulator, orders: Mapping[str, tuple[str, str]]) -> None:
-    """Until every order's life has ended."""
+    """Until every order's life has ended; it begins when an order is first asked for."""
+    async with asyncio.timeout(60):
+        while len(simulator.ledger.orders) < len(orders):
+            await asyncio.sleep(0.1)
     end = max(simulator.life(api, order).ends for api, order in orders.values())
     await asyncio.sleep(max(0.0, (end - simulator.clock()) / 1000) + 1)
 
