@@ -16,17 +16,12 @@ log = structlog.get_logger()
 
 
 def commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    states = [_state_row(change.key, change.state) for change in changes if change.state is not None]
+    # Of one key the last counts.
+    states = {change.key: _state_row(change.key, change.state) for change in changes if change.state is not None}
     done = [(command.number,) for change in changes for command in change.done]
     packed: dict[str, bytes] = {}
     if states:
-        updated = connection.executemany(
-            "UPDATE orders SET state = ?, phase = ?, retired_at = ? WHERE key = ?", states
-        ).rowcount
-        if updated < len(states):
-            log.warning(
-                "states_without_order", count=len(states) - updated
-            )  # forgotten meanwhile: nobody asks for them
+        _keep_states(connection, list(states.values()))
     events = [_event_row(event, packed) for change in changes for event in change.events]
     if events:
         inserted = connection.executemany(_INSERT_EVENT, events).rowcount
@@ -35,6 +30,21 @@ def commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     keep_deliveries(connection, [delivery for change in changes for delivery in change.deliveries], packed)
     if done:
         connection.executemany("DELETE FROM commands WHERE number = ?", done)
+
+
+# The state alone where that is all: a column that is named writes its indexes anew, which costs as much again.
+_UPDATE_STATE = "UPDATE orders SET state = ?1 WHERE key = ?4 AND phase = ?2 AND retired_at IS ?3"
+_UPDATE_ORDER = """
+UPDATE orders SET state = ?1, phase = ?2, retired_at = ?3 WHERE key = ?4 AND (phase <> ?2 OR retired_at IS NOT ?3)
+"""
+
+
+def _keep_states(connection: sqlite3.Connection, states: Sequence[tuple[bytes, str, Instant | None, str]]) -> None:
+    missing = len(states) - connection.executemany(_UPDATE_STATE, states).rowcount
+    if missing:
+        missing -= connection.executemany(_UPDATE_ORDER, states).rowcount
+    if missing:
+        log.warning("states_without_order", count=missing)  # forgotten meanwhile: nobody asks for them
 
 
 _INSERT_EVENT = """
