@@ -17,8 +17,9 @@ log = structlog.get_logger()
 MOST_ORDERS = 100
 MOST_RECORDS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
+MANY = 4  # changed answers that come while one commit is written: then it pays to let more of them come together
+GATHER = 0.03  # seconds for that
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
-SLOW = 2.0  # seconds after which a commit may never end: until it does, nothing new is begun
 
 _Step: TypeAlias = tuple[tuple[Change, ...], "asyncio.Future[None]"]
 
@@ -37,20 +38,18 @@ class Committer:
         self._waiting: deque[_Step] = deque()
         self._wake = asyncio.Event()
         self._turns: list[asyncio.Future[None]] = []
-        self._writing = False
+        self._gathering = False
+        self._gathered: asyncio.TimerHandle | None = None
         self._failed: LeaseLost | None = None
-        self._reason: str | None = None
-
-    @property
-    def blocked(self) -> str | None:
-        """Why no look and no send may begin just now; None when they may."""
-        return self._reason or self._lease.held()
+        self.blocked: str | None = None
 
     async def turn(self) -> None:
-        """Until no commit is under way. What would have to wait for the next one anyway is worked out then, one after
-        the other: that costs half as much as in between others' requests, and it goes together.
+        """Until no commit is under way; where many changes come, `GATHER` longer.
+
+        What would have to wait for the next commit anyway is worked out then, one after the other: that costs half as
+        much as in between others' requests, and it goes together.
         """
-        if self._writing and self._failed is None:
+        if self._gathering and self._failed is None:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._turns.append(turn)
             await turn
@@ -72,13 +71,13 @@ class Committer:
                 await self._wake.wait()
                 while self._waiting:
                     batch = self._gather()
-                    self._writing = True
+                    self._gathering = True
                     await self._write([change for changes, _ in batch for change in changes])
                     for _, done in batch:
                         if not done.done():
                             done.set_result(None)
                     batch = []
-                    self._next_turn()
+                    self._end_turn()
                     await asyncio.sleep(0)  # whose turn it is brings its change
                 self._wake.clear()
         except LeaseLost as lost:
@@ -115,7 +114,6 @@ class Committer:
         pause = RETRY_FIRST
         began = self._clock.monotonic()
         while True:
-            slow = asyncio.get_running_loop().call_later(SLOW, self._block, f"a commit has not ended for {SLOW:g} s")
             try:
                 await self._lease.commit(changes)
             except Unavailable as error:
@@ -124,24 +122,33 @@ class Committer:
                 pause = min(pause * 2, RETRY_LAST)
             else:
                 break
-            finally:
-                slow.cancel()
         self._block(None)
         self._metrics.commit.observe(self._clock.monotonic() - began)
 
     def _block(self, reason: str | None) -> None:
-        changed = (reason is None) != (self._reason is None)
-        self._reason = reason
-        if not changed:
+        if (reason is None) == (self.blocked is None):
+            self.blocked = reason
             return
+        self.blocked = reason
         if reason is None:
             log.info("commits_resumed", shard=self._lease.shard)
         else:
             log.error("commits_blocked", shard=self._lease.shard, reason=reason)
         self._on_blocked(reason is not None)
 
+    def _end_turn(self) -> None:
+        if self._gathered is not None:
+            return
+        if len(self._turns) < MANY:
+            self._next_turn()
+        else:
+            self._gathered = asyncio.get_running_loop().call_later(GATHER, self._next_turn)
+
     def _next_turn(self) -> None:
-        self._writing = False
+        self._gathering = False
+        if self._gathered is not None:
+            self._gathered.cancel()
+            self._gathered = None
         turns, self._turns = self._turns, []
         for turn in turns:
             if not turn.done():
