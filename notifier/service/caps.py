@@ -10,6 +10,7 @@ from notifier.routing.limits import Caps, Rate
 
 RECHECK = 10_000  # ms until it is asked again where only what is on its way takes the room: it may fail
 CLOSE_ENOUGH = 256  # parts of a rate's time to which the moment is found when there is room again
+SHORTEST = 60  # parts of that time for which one of many waits, when all together have no room
 TRIES = 5  # readings of the view, while sends end meanwhile
 
 
@@ -22,17 +23,21 @@ class Allowance:
         self._clock = clock
         self._on_way: Counter[str] = Counter()
         self._ended = 0
+        self._full: Instant = 0
 
     async def take(self, to: str, sinks: Sequence[str]) -> Instant | None:
         """None: there is room for one more message, and it is taken until `give_back`. Else when there will be.
 
         `sinks` are those whose messages count. Unavailable when the view cannot be read.
         """
-        caps = self._caps()
+        caps, now = self._caps(), self._clock.now()
+        if caps is not None and caps.all is not None and now < self._full <= now + caps.all.per:
+            # Many may be waiting for the same room: none of them counts again before there is any.
+            return max(self._full, now + caps.all.per // SHORTEST)
         limits = [] if caps is None else [(caps.recipient, to), (caps.all, None)]
         rates = [(rate, address) for rate, address in limits if rate is not None]
         for _ in range(TRIES):
-            ended, now = self._ended, self._clock.now()
+            ended = self._ended
             counts = [await self._view.count_sent(address, now - rate.per, sinks) for rate, address in rates]
             if self._ended == ended:
                 break  # else a send may have ended that this reading has not seen
@@ -45,7 +50,9 @@ class Allowance:
         if not full:
             self._on_way[to] += 1
             return None
-        return max([await self._room_at(rate, address, sinks) for rate, address in full])
+        until = {address: await self._room_at(rate, address, sinks) for rate, address in full}
+        self._full = until.get(None, self._full)
+        return max(until.values())
 
     def give_back(self, to: str) -> None:
         """It was sent and that is durable, or it was not."""

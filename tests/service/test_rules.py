@@ -632,3 +632,31 @@ def test_a_webhooks_own_body_is_given_words_where_it_asks_for_them(tmp_path: Pat
             assert all(each.facts is None for each in await it.deliveries())
 
     run(main)
+
+
+def test_many_who_wait_for_the_same_room_are_told_one_after_the_other(tmp_path: Path) -> None:
+    async def main() -> None:
+        hook = people()
+        async with program(tmp_path, hook=hook, rules=ruled(STATUS, caps="{all: 10/m}")) as it:
+            for number in range(60):
+                await it.put(str(number), recipients=[{"webhook": f"https://{number}.example.org/"}])
+            await asyncio.sleep(2)
+            view, asked = it.backend.view, 0
+            original = view.count_sent
+
+            async def count_sent(*args: Any, **more: Any) -> int:
+                nonlocal asked
+                asked += 1
+                return await original(*args, **more)
+
+            view.count_sent = count_sent  # type: ignore[method-assign]
+            await step(it, "cooking", *map(str, range(60)))
+            await asyncio.sleep(420)
+            assert states(await it.deliveries()) == {("delivered", None): 60}
+            taken = [each.at for each in hook.sent]
+            for at in taken:
+                assert len([other for other in taken if at <= other < at + MINUTE]) <= 10
+            assert max(taken) - min(taken) < 6 * MINUTE
+            assert asked < 60 * 30
+
+    run(main)

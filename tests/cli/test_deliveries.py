@@ -1,0 +1,86 @@
+"""`notifier deliveries` and `why`: what was held back, until when and why, and every attempt."""
+
+import orjson
+
+from notifier.cli.orders import story
+from tests.cli.conftest import Command
+from tests.cli.scripted import Answer, serving
+
+SENT = {
+    "id": "d1",
+    "state": "delivered",
+    "key": "trips/1",
+    "sequence": 2,
+    "type": "notifier.order.status_changed.v1",
+    "rule": "r",
+    "sink": "mail",
+    "to": "a***@example.org",
+    "attempts": [
+        {"at": "2026-11-21T10:00:00.000Z", "status": 451, "reason": "deferred", "ms": 120},
+        {"at": "2026-11-21T10:05:00.000Z", "status": 250, "reason": None, "ms": 90},
+    ],
+    "next_attempt_at": None,
+    "reason": None,
+    "message": "m7",
+}
+HELD = SENT | {
+    "id": "d2",
+    "state": "pending",
+    "attempts": [],
+    "next_attempt_at": "2026-11-22T04:00:00.000Z",
+    "reason": "quiet_hours",
+    "message": None,
+}
+
+
+def test_one_row_for_each_attempt(command: Command) -> None:
+    with serving(Answer(200, orjson.dumps({"items": [SENT, HELD], "next": None}))) as service:
+        result = command("deliveries", "--attempts", "--url", service.url)
+    assert result.exit_code == 0
+    header, *rows = (line.split("\t") for line in result.stdout.splitlines())
+    assert header == ["id", "key", "type", "sink", "to", "at", "status", "ms", "reason"]
+    assert all(row[:5] == ["d1", "trips/1", "status_changed", "mail", "a***@example.org"] for row in rows)
+    assert [row[5:] for row in rows] == [
+        ["2026-11-21T10:00:00.000Z", "451", "120", "deferred"],
+        ["2026-11-21T10:05:00.000Z", "250", "90", ""],
+    ]
+
+
+def test_the_list_says_until_when_and_why(command: Command) -> None:
+    with serving(Answer(200, orjson.dumps({"items": [HELD], "next": None}))) as service:
+        result = command("deliveries", "--url", service.url)
+    _, row = result.stdout.splitlines()
+    assert row.split("\t")[-2:] == ["2026-11-22T04:00:00.000Z", "quiet_hours"]
+
+
+def test_why_tells_every_attempt_and_what_is_held_back() -> None:
+    event = {
+        "time": "2026-11-21T10:00:00.000Z",
+        "sequence": 2,
+        "type": "notifier.order.status_changed.v1",
+        "before": None,
+        "after": {"status": "waiting"},
+        "inferred": False,
+        "late": False,
+        "deliveries": [SENT, HELD],
+    }
+    told = {
+        "key": "trips/1",
+        "status": "waiting",
+        "phase": "arrived",
+        "polled": {"last_ok_at": None, "next_poll_at": None, "last_error": None, "looks": []},
+        "events": [event],
+        "held_back": [HELD],
+    }
+    lines = [line.strip() for line in story(told)]
+    assert (
+        "rule r, sink mail to a***@example.org: pending (quiet_hours), 0 attempts, "
+        "next attempt 2026-11-22T04:00:00.000Z" in lines
+    )
+    assert (
+        "#2 status_changed: rule r, sink mail to a***@example.org: pending (quiet_hours), 0 attempts, "
+        "next attempt 2026-11-22T04:00:00.000Z" in lines
+    )
+    assert "rule r, sink mail to a***@example.org: delivered, 2 attempts, in message m7" in lines
+    at = lines.index("2026-11-21T10:00:00.000Z  451 deferred, 120 ms")
+    assert lines[at + 1] == "2026-11-21T10:05:00.000Z  250, 90 ms"
