@@ -8,10 +8,10 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
 
-.PHONY: help run test check format bench schema release-schemas lock clean dev
+.PHONY: help run run-kafka test check format bench schema release-schemas lock clean dev
 
 help: ## Lists what can be made
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "python3 was not found: install Python 3.11 or newer, or name it: make run PYTHON=/path/to/python3.11"; exit 1; }
@@ -31,6 +31,9 @@ $(DEV_STAMP): requirements-dev.lock $(STAMP)
 
 run: $(STAMP) ## The demo: simulated order APIs, the service and a webhook receiver in one process
 	@exec $(BIN)/notifier demo
+
+run-kafka: $(STAMP) ## The demo with two replicas on a real Kafka broker (needs Java 17 and Maven)
+	@exec $(BIN)/python -m tests.kafka -- $(BIN)/notifier demo --kafka '{servers}'
 
 dev: $(DEV_STAMP) ## Sets up the virtual environment with all tools
 

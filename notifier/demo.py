@@ -23,7 +23,7 @@ SECRET = "whsec_b3JkZXItbm90aWZpZXItZGVtby1zZWNyZXQtMDAx"
 
 CONFIG = """\
 # The demo's configuration. With your own addresses and tokens, yours may look the same.
-backend: {{type: sqlite, path: "{folder}/notifier.db"}}
+backend: {backend}
 api: {{host: 127.0.0.1, port: {port}}}
 events: {{personal_data: true}}          # so that the car has a plate in what is told here
 sources:
@@ -46,6 +46,9 @@ rules:
     when: {{phase: [ready, completed, partially_completed, cancelled, failed]}}
     send: [{{sink: people, to: recipients}}]
 """
+
+SQLITE = '{{type: sqlite, path: "{folder}/notifier.db"}}'
+KAFKA = "{{type: kafka, bootstrap_servers: [{servers}], topic_prefix: {prefix}, partitions: 12, replication_factor: 1}}"
 
 SENTENCES: Mapping[str, str] = {
     "ready": "your meal is ready, the courier is coming",

@@ -48,7 +48,8 @@ def program() -> str:
 def next_steps(address: str) -> Sequence[tuple[str, str]]:
     """What to try now, and how."""
     me = program()
-    where = "" if address == USUAL_ADDRESS else f" --url {address}"
+    first = address.split()[0]  # of several replicas any one
+    where = "" if first == USUAL_ADDRESS else f" --url {first}"
     return (
         ("look at an order", f"{me} orders taxi/taxi-000{where}"),
         ("why was it told?", f"{me} why taxi/taxi-000{where}"),
