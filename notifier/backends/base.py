@@ -146,6 +146,15 @@ class Backlog(NamedTuple):
     oldest: Instant
 
 
+class Spent(NamedTuple):
+    """One message that was sent, or may have been: `units` are the segments of an SMS."""
+
+    id: str
+    to: str
+    at: Instant
+    units: int
+
+
 class CursorGone(Exception):
     """A stream's cursor older than what is kept (HTTP 410), or a cursor that is not one of ours."""
 
@@ -161,6 +170,10 @@ class View(Protocol):
         """Messages to this address (None: to any address) since then, over these sinks (none: over all), for caps.
 
         Several deliveries that went as one message count once."""
+        ...
+
+    async def spent(self, sink: str, since: Instant, /) -> Sequence[Spent]:
+        """Messages of this sink since then, for a budget a day; those with an unknown outcome included."""
         ...
 
     async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:

@@ -22,6 +22,7 @@ from notifier.backends.base import (
     OrderQuery,
     Page,
     Query,
+    Spent,
     WatchQuery,
 )
 from notifier.backends.bell import Bell
@@ -56,6 +57,9 @@ class SqlView:
 
     async def count_sent(self, to: str | None, since: Instant, /, sinks: Collection[str] = ()) -> int:
         return await self._read(lambda connection: _count_sent(connection, to, since, sinks))
+
+    async def spent(self, sink: str, since: Instant, /) -> Sequence[Spent]:
+        return await self._read(lambda connection: _spent(connection, sink, since))
 
     async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:
         return await self._read(lambda connection: _waiting(connection, keys))
@@ -205,6 +209,24 @@ def _messages(connection: sqlite3.Connection, to: str, sink: str, at: Instant) -
     )
     deliveries = [codec.unpack_delivery(record) for (record,) in rows]
     return len({delivery.message or delivery.id for delivery in deliveries})
+
+
+def _spent(connection: sqlite3.Connection, sink: str, since: Instant) -> list[Spent]:
+    """Deliveries that went as one message are one; what died without an answer may have been sent."""
+    rows = connection.execute(
+        "SELECT record, finished_at FROM deliveries INDEXED BY deliveries_sent"
+        " WHERE recipient IS NOT NULL AND state = 'delivered' AND finished_at >= ?1 AND sink = ?2"
+        " UNION ALL SELECT record, finished_at FROM deliveries INDEXED BY deliveries_by_state"
+        " WHERE recipient IS NOT NULL AND state = 'dead' AND created_at >= ?1 AND finished_at >= ?1 AND sink = ?2",
+        (since, sink),
+    )
+    found: dict[str, Spent] = {}
+    for record, at in rows:
+        delivery = codec.unpack_delivery(record)
+        units = sum(attempt.units for attempt in delivery.attempts)
+        id = delivery.message or delivery.id
+        found[id] = Spent(id, delivery.to or "", at, units)
+    return list(found.values())
 
 
 def _waiting(connection: sqlite3.Connection, keys: Collection[str]) -> tuple[Delivery, ...]:

@@ -14,6 +14,7 @@ from notifier.service.caps import Allowance
 from notifier.service.endpoints import Endpoints
 from notifier.service.lanes import Lane, Lanes
 from notifier.service.runtime import Runtime, Way
+from notifier.service.spending import Spending
 from notifier.service.zones import zone_of
 
 
@@ -28,11 +29,17 @@ class Admitted(NamedTuple):
 
 class Admission:
     def __init__(
-        self, runtime: Callable[[], Runtime], endpoints: Endpoints, allowance: Allowance, clock: Clock
+        self,
+        runtime: Callable[[], Runtime],
+        endpoints: Endpoints,
+        allowance: Allowance,
+        spending: Spending,
+        clock: Clock,
     ) -> None:
         self._runtime = runtime
         self._endpoints = endpoints
         self._allowance = allowance
+        self._spending = spending
         self._clock = clock
 
     async def ask(self, lane: Lane, lanes: Lanes, lead: Delivery, way: Way) -> Admitted:
@@ -49,7 +56,7 @@ class Admission:
                     goes.append(other)
                 case verdict:
                     settled += _settled(other, verdict, now).settled
-        if way.sink.people and (until := await self._full_until(lanes, lead, now)) is not None:
+        if way.sink.people and (until := await self._full_until(lanes, lead, way, now)) is not None:
             for each in goes:
                 full = await self._verdict(lane, each, way, now, joins=True, full_until=until)
                 settled += _settled(each, full, now).settled
@@ -66,16 +73,27 @@ class Admission:
         """The message that was let out is recorded, or did not go: its room is free, or counted by the view."""
         if way.sink.people and lead.to is not None:
             self._allowance.give_back(lead.to)
+            self._spending.give_back(way, lead.to)
 
-    async def _full_until(self, lanes: Lanes, lead: Delivery, now: Instant) -> Instant | None:
-        """None: there is room under the caps, and it is taken."""
+    async def _full_until(self, lanes: Lanes, lead: Delivery, way: Way, now: Instant) -> Instant | None:
+        """None: there is room under the caps and the sink's own budget, and it is taken."""
         assert lead.to is not None  # nobody else is told by a sink for people
         if lead.message is None and not critical(lead, self._runtime().rule(lead.rule)):
             until = lanes.held_back(lead, now) if lead.group != DIGEST else None
             if until is not None:
                 return until
         people = [name for name, way in self._runtime().ways.items() if way.sink.people]
-        return await self._allowance.take(lead.to, people)
+        until = await self._allowance.take(lead.to, people)
+        if until is not None:
+            return until
+        try:
+            until = await self._spending.take(way, lead.to)
+        except BaseException:
+            self._allowance.give_back(lead.to)
+            raise
+        if until is not None:
+            self._allowance.give_back(lead.to)
+        return until
 
     async def _verdict(
         self,

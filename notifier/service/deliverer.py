@@ -23,6 +23,7 @@ from notifier.service.endpoints import Endpoints
 from notifier.service.lanes import Lane
 from notifier.service.outbox import RECHECK, Outbox
 from notifier.service.runtime import Runtime, Way
+from notifier.service.spending import Spending
 from notifier.sinks.base import Message, Outcome
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Deliverer(Outbox):
     ) -> None:
         super().__init__(runtime, endpoints, clock)
         allowance = Allowance(lambda: runtime().caps, view, clock)
-        self._admission = Admission(runtime, endpoints, allowance, clock)
+        self._admission = Admission(runtime, endpoints, allowance, Spending(view, clock), clock)
         self._metrics = metrics
         self._draw = draw
         self._repeats = Repeats()

@@ -1,7 +1,7 @@
 """A desk in memory with the whole surface that the API knows, and orders to look at."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +16,7 @@ from notifier.backends.base import (
     OrderQuery,
     Page,
     Query,
+    Spent,
     T,
     WatchQuery,
 )
@@ -127,6 +128,9 @@ class MemoryView:
         raise AssertionError(query)
 
     async def count_sent(self, to: str | None, since: Instant, /, sinks: Collection[str] = ()) -> int:
+        raise NotImplementedError
+
+    async def spent(self, sink: str, since: Instant, /) -> Sequence[Spent]:
         raise NotImplementedError
 
     async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:

@@ -17,7 +17,7 @@ from notifier.backends.base import (
     View,
     WatchQuery,
 )
-from notifier.model import CloudEvent, Command, Delivery, Phase, Watch
+from notifier.model import Attempt, CloudEvent, Command, Delivery, Phase, Watch
 from tests.contracts.backend import Bench, Item, taken
 from tests.contracts.records import KEYS, T, a_delivery, a_put, a_step, an_event, delivered
 
@@ -180,6 +180,31 @@ class ViewContract:
         assert await bench.backend.view.count_sent("a", T) == 3
         assert await bench.backend.view.count_sent("a", T + 6) == 1
         assert await bench.backend.view.count_sent(None, T) == 4
+
+    async def test_what_was_sent_or_may_have_been_is_told_with_its_units(self, bench: Bench) -> None:
+        await bench.backend.submit(a_put())
+
+        def tried(*units: int) -> tuple[Attempt, ...]:
+            return tuple(Attempt(at=T, outcome="again", units=each) for each in units)
+
+        deliveries = (
+            a_delivery(
+                sequence=1, state="delivered", to="a", sink="text", finished_at=T + 5, message="m", attempts=tried(2)
+            ),
+            a_delivery(
+                sequence=2, state="delivered", to="a", sink="text", finished_at=T + 5, message="m", attempts=tried(2)
+            ),
+            a_delivery(sequence=3, state="delivered", to="b", sink="text", finished_at=T + 6, attempts=tried(0, 3)),
+            a_delivery(sequence=4, state="dead", to="b", sink="text", finished_at=T + 7, attempts=tried(1)),
+            a_delivery(sequence=5, state="delivered", to="b", sink="mail", finished_at=T + 8, attempts=tried(1)),
+            a_delivery(sequence=6, state="pending", to="b", sink="text", attempts=tried(0)),
+        )
+        await (await bench.lease(KEY)).commit([Change(key=KEY, deliveries=deliveries)])
+        spent = await bench.backend.view.spent("text", T - 1_000)
+        assert sorted((each.to, each.at - T, each.units) for each in spent) == [("a", 5, 2), ("b", 6, 3), ("b", 7, 1)]
+        assert len({each.id for each in spent}) == 3
+        assert [each.at - T for each in await bench.backend.view.spent("text", T + 6) if each.to == "b"][:1] == [6]
+        assert await bench.backend.view.spent("text", T + 8) == []
 
     async def test_the_first_of_each_lane_of_some_orders(self, bench: Bench) -> None:
         await bench.backend.submit(a_put())

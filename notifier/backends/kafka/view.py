@@ -1,6 +1,6 @@
 """The read side of a replica: all orders of all shards, as its tail has read them."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import TypeVar
 
 from aiokafka import TopicPartition
@@ -12,6 +12,7 @@ from notifier.backends.base import (
     OrderQuery,
     Page,
     Query,
+    Spent,
     Stored,
     WatchQuery,
 )
@@ -69,15 +70,13 @@ class KafkaView(SqlView):
 
     async def count_sent(self, to: str | None, since: Instant, /, sinks: Collection[str] = ()) -> int:
         """Unavailable while not all that was sent is known: a cap would be overstepped."""
-        if self._tail.heads(self._tail.topics.deliveries) is None:
-            await self._tail.reached(self._tail.partitions(self._tail.topics.deliveries))
+        await self._known()
         return await super().count_sent(to, since, sinks)
 
-    async def waiting(self, keys: Collection[str], /) -> tuple[Delivery, ...]:
-        """Whoever has just committed some of them sees them. Unavailable."""
-        shards = {shard_of(key, self._tail.shards) for key in keys}
-        await self._tail.reached([TopicPartition(topic, shard) for topic in self._deliveries for shard in shards])
-        return await super().waiting(keys)
+    async def spent(self, sink: str, since: Instant, /) -> Sequence[Spent]:
+        """Unavailable as `count_sent`."""
+        await self._known()
+        return await super().spent(sink, since)
 
     def follow(self, after: str | None, /, since: Instant | None = None) -> AsyncIterator[tuple[str, CloudEvent]]:
         now = self._tail.heads(self._tail.topics.events)
@@ -85,6 +84,11 @@ class KafkaView(SqlView):
 
     def as_of(self) -> Instant:
         return self._tail.as_of()
+
+    async def _known(self) -> None:
+        """All that was sent before this replica began."""
+        if self._tail.heads(self._tail.topics.deliveries) is None:
+            await self._tail.reached(self._tail.partitions(self._tail.topics.deliveries))
 
     async def _up_to_date(self, query: Query[T]) -> None:
         if isinstance(query, WatchQuery | OrderQuery):

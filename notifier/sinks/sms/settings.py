@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from notifier.net.checks import address
 from notifier.sinks.base import Address, SinkSettings
@@ -33,6 +33,15 @@ class SmsSettings(SinkSettings):
     @classmethod
     def _is_address(cls, text: str | None) -> str | None:
         return None if text is None else address(text).rstrip("/")
+
+    @model_validator(mode="after")
+    def _is_room_for_one(self) -> "SmsSettings":
+        limits = (self.daily.recipient, self.daily.all) if self.daily else ()
+        if any(limit is not None and limit < self.segments for limit in limits):
+            raise ValueError(
+                f"daily has no room for one message of {self.segments} segments: raise it, or lower segments"
+            )
+        return self
 
     @property
     def root(self) -> str:
