@@ -49,6 +49,7 @@ class Scratch:
         self._connection: sqlite3.Connection | None = None
         self._removing: weakref.finalize[..., Scratch] | None = None
         self._claim: Claim | None = None
+        self._closed = False
 
     async def open(self) -> None:
         """Refused, with what to do."""
@@ -56,17 +57,25 @@ class Scratch:
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """In one transaction. Unavailable: the file is good for nothing any more."""
+        self._check()
         return await self._writing.run(lambda: self._write(work))
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Sees everything written. Unavailable."""
+        self._check()
         return await self._reading.run(lambda: self._read(work))
 
     async def close(self) -> None:
         """The file is gone."""
+        self._check()
+        self._closed = True
         await self._writing.run(self._close)
         self._writing.stop()
         self._reading.stop()
+
+    def _check(self) -> None:
+        if self._closed:  # its threads have ended: nobody would answer
+            raise Unavailable("the view is closed")
 
     # --- on the threads ----------------------------------------------------------------------------------------------
 
