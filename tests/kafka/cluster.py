@@ -46,22 +46,27 @@ class Cluster:
         self.tls: Certificates | None = None
 
     @classmethod
-    def start(cls, folder: Path, wish: Wish, *, owner: int | None = None, attempts: int = 3) -> "Cluster":
-        """Fetches the jars, if need be; returns when every broker serves. It ends with the process `owner`, if told."""
+    def start(
+        cls, folder: Path, wish: Wish, *, owner: int | None = None, options: Sequence[str] = (), attempts: int = 3
+    ) -> "Cluster":
+        """Fetches the jars, if need be; returns when every broker serves. It ends with the process `owner`, if told.
+
+        `options` are the Java machine's.
+        """
         jars.install()
         cluster = cls.load(folder) if (folder / "cluster.json").exists() else cls._made(folder, wish)
         try:
             if owner is not None:
                 cluster._guard(owner)
             for number in cluster.numbers:
-                cluster._launch(number)
+                cluster._launch(number, options)
             cluster._wait_until_serving(cluster.numbers)
         except BaseException as error:
             cluster.stop(patience=0)
             # Somebody took a port that was free a moment ago.
             if attempts > 1 and isinstance(error, Failed) and "already in use" in str(error):
                 shutil.rmtree(folder)
-                return cls.start(folder, wish, owner=owner, attempts=attempts - 1)
+                return cls.start(folder, wish, owner=owner, options=options, attempts=attempts - 1)
             raise
         return cluster
 

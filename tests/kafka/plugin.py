@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
-from tests.kafka import jars
+from tests.kafka import archive, jars
 from tests.kafka.cluster import Cluster
 from tests.kafka.properties import Wish
 
@@ -37,7 +37,7 @@ class Clusters(Protocol):
 def missing() -> str | None:
     """Why this machine cannot run Kafka; fetches the jars on the way."""
     try:
-        jars.install()
+        archive.install()
     except jars.CannotRun as error:
         return str(error)
     return None
