@@ -10,6 +10,7 @@ NEW_EVERY = 2.5  # seconds between new orders
 BEGIN_WITH = 25
 OLDEST = 30.0  # seconds for which an order to begin with has been under way at most
 
+RUSSIAN = frozenset({"Boris", "Dina", "Georgy"})
 PEOPLE = ("Anna", "Boris", "Chen", "Dina", "Emil", "Fatima", "Georgy", "Hanna")
 APIS: Mapping[str, str] = {
     "taxi": "business_v2",
@@ -34,6 +35,7 @@ sources:
   kitchen:  {{type: restaurant, base_url: "{url}", token: demo, poll: {{default: 1s}}}}
 sinks:
   people: {{type: webhook, secret_file: "{folder}/secret", allow_networks: ["127.0.0.0/8"]}}
+  mail:   {{type: email, host: 127.0.0.1, port: {smtp}, sender: "Rides <rides@example.org>"}}
   desk:   {{type: webhook, url: "{receiver}desk", secret_file: "{folder}/secret", allow_networks: ["127.0.0.0/8"]}}
 rules:
   - name: everything
@@ -41,10 +43,12 @@ rules:
     send: [{{sink: desk}}]
   - name: driver-arrived
     when: {{type: [phase_changed, tracked], phase: arrived}}
-    send: [{{sink: people, to: recipients, once: performer}}]
+    send:
+      - {{sink: people, to: recipients, once: performer}}
+      - {{sink: mail, to: recipients, template: driver_arrived, once: performer}}
   - name: how-it-went
     when: {{phase: [ready, completed, partially_completed, cancelled, failed]}}
-    send: [{{sink: people, to: recipients}}]
+    send: [{{sink: people, to: recipients}}, {{sink: mail, to: recipients}}]
 """
 
 SQLITE = '{{type: sqlite, path: "{folder}/notifier.db"}}'
@@ -64,6 +68,12 @@ def address(receiver: str, person: str) -> str:
     return f"{receiver}{person.lower()}"
 
 
+def recipient(receiver: str, person: str) -> dict[str, str]:
+    """Told twice: by a webhook, and by a mail in a language of his own."""
+    told = {"webhook": address(receiver, person), "email": f"{person.lower()}@example.org"}
+    return told | ({"locale": "ru", "timezone": "Europe/Moscow"} if person in RUSSIAN else {})
+
+
 def watches(receiver: str) -> Iterator[dict[str, Any]]:
     """Bodies of POST /v1/watches without end: five APIs in turn, each order for somebody with a webhook."""
     for number in count():
@@ -71,7 +81,7 @@ def watches(receiver: str) -> Iterator[dict[str, Any]]:
         yield {
             "source": source,
             "ids": {"order_id": str(41_000 + number) if source == "parcels" else f"{source}-{number:03d}"},
-            "recipients": [{"webhook": address(receiver, person)}],
+            "recipients": [recipient(receiver, person)],
             "labels": {"person": person},
         }
 
@@ -91,6 +101,7 @@ class Story:
     """What has been received so far, in words."""
 
     def __init__(self) -> None:
+        self.mails = ""  # where they can be read
         self.told: deque[Told] = deque(maxlen=200)
         self.people = 0
         self.arrived = 0

@@ -45,12 +45,13 @@ def program() -> str:
     return "notifier"
 
 
-def next_steps(address: str) -> Sequence[tuple[str, str]]:
+def next_steps(address: str, mails: str) -> Sequence[tuple[str, str]]:
     """What to try now, and how."""
     me = program()
     first = address.split()[0]  # of several replicas any one
     where = "" if first == USUAL_ADDRESS else f" --url {first}"
     return (
+        ("read the mails", f"open {mails}"),
         ("look at an order", f"{me} orders taxi/taxi-000{where}"),
         ("why was it told?", f"{me} why taxi/taxi-000{where}"),
         ("add a watch", f"{me} watch add taxi sim-driving-10s-waiting-20s-complete{where}"),
@@ -70,6 +71,7 @@ class PlainBoard:
     @contextmanager
     def _opened(self) -> Iterator[None]:
         line(f"Five simulated order APIs are polled; the service answers at {self._address}. Ctrl-C ends it.")
+        line(f"What people are mailed is shown at {self._story.mails}.")
         yield
 
     def told(self, told: Told) -> None:
@@ -83,7 +85,7 @@ class PlainBoard:
         if hints and not self._hinted:
             self._hinted = True
             line("How to go on:")
-            for what, how in next_steps(self._address):
+            for what, how in next_steps(self._address, self._story.mails):
                 line(f"  {what}: {how}")
 
     def farewell(self, story: Story, /) -> None:
@@ -132,7 +134,7 @@ class LiveBoard:
 
     def _steps(self) -> RenderableType:
         steps = Table.grid(padding=(0, 2))
-        for what, how in next_steps(self._address):
+        for what, how in next_steps(self._address, self._story.mails):
             steps.add_row(Text(what, style="bold", no_wrap=True), Text(how, overflow="fold"))
         return steps
 

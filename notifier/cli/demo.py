@@ -1,4 +1,4 @@
-"""`notifier demo`: simulated order APIs, the service and a webhook receiver in one process, nothing to configure.
+"""`notifier demo`: simulated order APIs, the service, webhooks and mails in one process, nothing to configure.
 
 With `--kafka` the service is several processes beside it, which share the orders.
 """
@@ -26,6 +26,7 @@ from notifier.clock import SystemClock
 from notifier.config.load import load
 from notifier.errors import Refused
 from notifier.simulator.server import Simulator
+from notifier.sinks.mailroom import Mailroom
 from notifier.sinks.receiver import Received, Receiver
 from notifier.sinks.signing import SymmetricKey, parse_keys
 
@@ -114,6 +115,7 @@ class Demo:
         self._story = play.Story()
         self._desk = Receiver(_own_keys, self._heard, SystemClock())
         self._people = Receiver(self._people_keys, self._told, SystemClock())
+        self._mails = Mailroom()
 
     async def run(self, seconds: float | None) -> None:
         loop = asyncio.get_running_loop()
@@ -125,11 +127,17 @@ class Demo:
             simulator = Simulator(speed=play.SPEED, seed=random.randrange(2**32))
             await simulator.start()
             stack.push_async_callback(simulator.close)
-            for receiver in (self._desk, self._people):
+            for receiver in (self._desk, self._people, self._mails):
                 await receiver.start()
                 stack.push_async_callback(receiver.close)
             (folder / "secret").write_text(play.SECRET + "\n")
-            places = {"folder": str(folder), "url": simulator.url, "receiver": self._desk.url}
+            self._story.mails = self._mails.url
+            places = {
+                "folder": str(folder),
+                "url": simulator.url,
+                "receiver": self._desk.url,
+                "smtp": str(self._mails.smtp_port),
+            }
             starting = asyncio.ensure_future(self._service.start(stack, folder, places))
             asked = asyncio.ensure_future(stopped.wait())
             await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)

@@ -30,6 +30,7 @@ def event(number: int, phase: str) -> dict[str, Any]:
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://127.0.0.1:40123"])
 def test_everything_is_seen_at_once(width: int, height: int, address: str) -> None:
     story = Story()
+    story.mails = "http://127.0.0.1:41234/"
     for number in range(20):
         story.hear(event(number, "arrived"), "notifier.order.performer_changed.v1")
         story.tell(event(number, "arrived"))
@@ -46,4 +47,5 @@ def test_everything_is_seen_at_once(width: int, height: int, address: str) -> No
         assert "driver has arrived: black Volkswagen" in shown
         assert all(source in shown for source in SOURCES)
         assert ("watch add taxi" in shown) is hints
+        assert (story.mails in shown) is hints
         assert ("--url" in shown) is (hints and not address.endswith(":8080"))

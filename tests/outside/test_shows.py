@@ -1,6 +1,7 @@
 """What runs without any configuration: the demo and the simulated order APIs."""
 
 import asyncio
+import re
 import subprocess
 from pathlib import Path
 
@@ -39,6 +40,14 @@ async def test_the_demo_runs_in_an_empty_folder(tmp_path: Path) -> None:
             assert {order["source"] for order in orders}
             async with session.get(f"http://127.0.0.1:{port}/") as response:
                 assert response.status == 200
+            mails = re.search(r"mailed is shown at (http\S+/)", out.read_text())
+            assert mails is not None
+
+            async def mailed() -> bool:
+                async with session.get(mails[1]) as response:
+                    return "@example.org" in await response.text()
+
+            await until(mailed, lambda: out.read_text()[-3000:])
         assert await asyncio.wait_for(demo.wait(), 30) == 0
     finally:
         if demo.returncode is None:

@@ -81,7 +81,7 @@ def test_what_works(tmp_path: Path, settings: str) -> None:
         (f"{TWILIO}, api_key: hunter2", "api_key", "unknown key"),
         (f"{TWILIO}, segments: 0", "segments", "greater than or equal to 1"),
         (f"{TWILIO}, daily: {{all: 0}}", "daily.all", "greater than or equal to 1"),
-        (f"{TWILIO}, daily: {{recipient: 2}}", "", "no room for a message of 3 segments"),
+        (f"{TWILIO}, daily: {{recipient: 2}}", "", "no room for one message of 3 segments"),
         ("type: sms, gateway: http, url: 'https://e.example/'", "", "{to} and {text} stands nowhere"),
         ("type: sms, gateway: http, url: '/x', form: {a: '{to}{text}'}", "url", "has no host"),
         ("type: sms, gateway: http, url: 'https://{to}/', form: {a: '{to}{text}'}", "url", "placeholder in its host"),
