@@ -6,6 +6,7 @@ Events of one order keep their order; those of different partitions come as this
 import base64
 import binascii
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -23,7 +24,11 @@ Vector = Sequence[int]
 
 
 class Heads(Protocol):
-    """What Kafka has of the events."""
+    """How far the events go."""
+
+    def now(self) -> Vector | None:
+        """In the view; None while it reads what there was at its start."""
+        ...
 
     async def begins(self) -> Vector:
         """The first offsets that are kept. Unavailable."""
@@ -48,7 +53,7 @@ class _Found(NamedTuple):
 async def follow(
     read: Read, bell: Bell, heads: Heads, now: Vector | None, after: str | None, since: Instant | None
 ) -> AsyncIterator[tuple[str, CloudEvent]]:
-    """`now` is how far the view was when the follower came, None: not far enough to say."""
+    """`now` is what the heads' was when the follower came."""
     seen = bell.newest
     place = list(await _begin(read, heads, now, after, since))
     horizon = await read(_horizon)
@@ -57,9 +62,17 @@ async def follow(
         horizon = {}
     scanned: int | None = None
     while True:
+        known = heads.now()
         found = await read(partial(_next, place=tuple(place), scanned=scanned, horizon=horizon, since=since or 0))
+        ends = [0] * len(place) if known is None or found.more else known
+        left = Counter(part for part, _, _ in found.events)
+        for part, end in enumerate(ends):
+            if not left[part]:
+                place[part] = max(place[part], end)
         for part, offset, event in found.events:
-            place[part] = offset + 1
+            left[part] -= 1
+            # The last one of a partition is behind whatever else stands there: marks of transactions, above all.
+            place[part] = offset + 1 if left[part] else max(offset + 1, ends[part])
             yield write_cursor(place), event
         scanned = found.scanned
         if not found.more:

@@ -79,8 +79,8 @@ class KafkaView(SqlView):
         return await super().spent(sink, since)
 
     def follow(self, after: str | None, /, since: Instant | None = None) -> AsyncIterator[tuple[str, CloudEvent]]:
-        now = self._tail.heads(self._tail.topics.events)
-        return follow(self._tail.read, self._tail.bells.events, _Heads(self._tail), now, after, since)
+        heads = _Heads(self._tail)
+        return follow(self._tail.read, self._tail.bells.events, heads, heads.now(), after, since)
 
     def as_of(self) -> Instant:
         return self._tail.as_of()
@@ -116,11 +116,14 @@ class KafkaView(SqlView):
 
 
 class _Heads:
-    """Where the events begin and end, as Kafka says."""
+    """Where the events begin and end, as Kafka says; and how far the view is."""
 
     def __init__(self, tail: Tail) -> None:
         self._tail = tail
         self._partitions = tail.partitions(tail.topics.events)
+
+    def now(self) -> Vector | None:
+        return self._tail.heads(self._tail.topics.events)
 
     async def begins(self) -> Vector:
         offsets = await self._tail.ends.begins.of(self._partitions)
