@@ -1,6 +1,7 @@
 """Instants as text: RFC 3339 in UTC with milliseconds, the form of everything that leaves the house. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from notifier.model import Instant
 
@@ -8,6 +9,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the same moment; its text needs no zone cut off)
 
 
+@lru_cache(maxsize=1024)  # one moment is told several times in an event
 def to_text(at: Instant) -> str:
     """1795258800000 -> '2026-11-21T11:00:00.000Z'."""
     return (_PLAIN_EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds") + "Z"

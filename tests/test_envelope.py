@@ -3,7 +3,7 @@
 import itertools
 import time
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 import pytest
@@ -161,6 +161,9 @@ def test_the_id_follows_from_key_life_and_sequence_alone() -> None:
 
 def test_ids_stay_what_they_were_in_former_releases() -> None:
     assert event_id("trips/885e", LIFE, 7) == "c5d07651-d600-5bed-9dbb-0a48b9622ab5"
+    namespace = UUID("0120e9a6-9526-4dcc-b67b-af66ff41d5e8")
+    for key, sequence in itertools.product(("trips/885e", "поездки/1"), range(1, 50)):
+        assert event_id(key, LIFE, sequence) == str(uuid5(namespace, f"{key}\n{LIFE}\n{sequence}"))
 
 
 @pytest.mark.parametrize("type", list(EventType))
