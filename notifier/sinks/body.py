@@ -3,15 +3,13 @@
 Both follow from the published event alone, so every attempt carries the same bytes.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from notifier.model import CloudEvent
-
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+from notifier.sinks import placeholders
 
 
 def payload(event: CloudEvent) -> bytes:
@@ -31,15 +29,11 @@ def check(template: Any) -> None:
         orjson.dumps(template)
     except TypeError as error:
         raise ValueError(f"cannot be written as JSON ({error}): use texts, numbers, lists and mappings") from None
-    for text in _texts(template):
-        for name in _PLACEHOLDER.findall(text):
-            if name not in PLACEHOLDERS:
-                known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-                raise ValueError(f"unknown placeholder {{{name[:40]}}}: known are {known}")
+    placeholders.check(template, PLACEHOLDERS)
 
 
 def asks_for_text(template: Any) -> bool:
-    return any("text" in _PLACEHOLDER.findall(text) for text in _texts(template))
+    return "text" in placeholders.names(template)
 
 
 def filled(template: Mapping[str, Any], event: CloudEvent, text: str = "") -> bytes:
@@ -48,27 +42,7 @@ def filled(template: Mapping[str, Any], event: CloudEvent, text: str = "") -> by
     values = {name: value(event, data) for name, value in PLACEHOLDERS.items()}
     if text:
         values["text"] = text
-    return orjson.dumps(_fill(template, values))
-
-
-def _fill(part: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(part, str):
-        return _PLACEHOLDER.sub(lambda match: values[match[1]], part)
-    if isinstance(part, Mapping):
-        return {name: _fill(each, values) for name, each in part.items()}
-    if isinstance(part, list | tuple):
-        return [_fill(each, values) for each in part]
-    return part
-
-
-def _texts(part: Any) -> list[str]:
-    if isinstance(part, str):
-        return [part]
-    if isinstance(part, Mapping):
-        return [text for each in part.values() for text in _texts(each)]
-    if isinstance(part, list | tuple):
-        return [text for each in part for text in _texts(each)]
-    return []
+    return orjson.dumps(placeholders.fill(template, values))
 
 
 def sentence(event: CloudEvent, data: Mapping[str, Any]) -> str:
