@@ -58,7 +58,7 @@ def test_a_cluster_ends_with_the_process_that_it_was_started_for(tmp_path: Path)
     assert (ended.stdout, ended.returncode) == ("up\n", -9)
 
     deadline = time.monotonic() + 15
-    while (folder / "cluster.json").exists() and time.monotonic() < deadline:
+    while folder.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not folder.exists()
 
