@@ -15,7 +15,7 @@ AFTER: dict[str, Any] = {
     "tracked": {"status": "waiting", "phase": "arrived"},
     "status_changed": {"status": "waiting"},
     "phase_changed": {"phase": "in_progress"},
-    "history_added": {"event": "ARRIVAL", "at": None, "initiator": None, "status": None},
+    "history_added": {"event": "ARRIVAL", "at": "2026-11-21T11:00:00.000Z", "initiator": None, "status": None},
     "performer_changed": {"vehicle": {"model": "Kia", "color": "white"}},
     "schedule_changed": {"start": None, "end": None},
     "cost_changed": {"amount": 1.0, "with_vat": 1.2},
