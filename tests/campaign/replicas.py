@@ -4,14 +4,16 @@ import asyncio
 import re
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from tests.outside.program import Program
+from tests.outside.waiting import until
 
+READY = 180  # seconds
 OWNED = re.compile(r"^notifier_shards_owned (\S+)$", re.MULTILINE)
 
 
@@ -22,6 +24,11 @@ class Replica(Program):
         super().__init__(folder, config)
         self.number = number
         self.held = False
+
+    async def start(self, limits: Sequence[str] = ()) -> None:
+        """Until it is ready; on a machine that is busy with brokers and other replicas that may take its time."""
+        await self.spawn(limits)
+        await until(self.ready, lambda: f"the replica is not ready:\n{self.log()}", within=READY)
 
     @property
     def alive(self) -> bool:
@@ -65,7 +72,7 @@ class Fleet:
     def running(self) -> list[Replica]:
         return [replica for replica in self.replicas if replica.alive and not replica.held]
 
-    async def whole(self, within: float = 90) -> float:
+    async def whole(self, within: float = READY) -> float:
         """Until the running replicas own every shard, each once; the seconds that it took."""
         began = time.monotonic()
         while True:
