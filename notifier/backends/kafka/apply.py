@@ -245,7 +245,7 @@ class Tables:
     def _input(self, connection: sqlite3.Connection, record: Record) -> None:
         """What its owner will do with it, shown a moment before him. Bad ones are for him to report."""
         key = (record.key or b"").decode()
-        row = connection.execute("SELECT watch, removed_at, shown FROM orders WHERE key = ?", (key,)).fetchone()
+        row = connection.execute("SELECT watch, removed_at, shown, owned FROM orders WHERE key = ?", (key,)).fetchone()
         if row is not None and row[2] >= record.offset:
             return
         known = None if row is None else codec.unpack_watch(row[0])
@@ -257,6 +257,11 @@ class Tables:
         if said.retires is not None:
             if row is not None and row[2] <= said.retires:
                 self._forgotten(connection, key, number_of(record))
+            elif row is not None and row[3] < 0:
+                # Added again a moment before: what was asked earlier, and is read again, belongs to a former life.
+                again = codec.unpack_watch(row[0])
+                again = msgspec.structs.replace(again, created_at=again.updated_at)
+                connection.execute("UPDATE orders SET watch = ? WHERE key = ?", (codec.pack_watch(again), key))
             return
         self._met(record.partition, record.offset, there)
         if said.watch is not None and row is None:

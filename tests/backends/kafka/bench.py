@@ -10,7 +10,7 @@ from notifier.backends.base import Change, Lease, Stored
 from notifier.backends.kafka.backend import KafkaBackend
 from notifier.backends.kafka.lease import KafkaLease
 from notifier.backends.partition import shard_of
-from notifier.clock import SystemClock
+from notifier.clock import Clock, SystemClock
 from notifier.config.sections import KafkaSettings
 from notifier.errors import InputError, Problem
 from notifier.model import Delivery, Instant, Recipient, Watch
@@ -83,13 +83,14 @@ class Shown:
 class Bench:
     """A replica, and the leases that it offers."""
 
-    def __init__(self, servers: Sequence[str], prefix: str, **more: Any) -> None:
+    def __init__(self, servers: Sequence[str], prefix: str, clock: Clock | None = None, **more: Any) -> None:
+        self._clock = clock or SystemClock()
         self.settings = settings(servers, prefix, **more)
         self.rejected: list[str] = []
         self._begin()
 
     def _begin(self) -> None:
-        self.backend = KafkaBackend(self.settings, parse, 30 * 86_400_000, SystemClock(), self.rejected.append)
+        self.backend = KafkaBackend(self.settings, parse, 30 * 86_400_000, self._clock, self.rejected.append)
         self._leases: AsyncIterator[Lease] = self.backend.leases()
         self._held: dict[int, Shown] = {}
 
@@ -103,7 +104,9 @@ class Bench:
                 await asyncio.sleep(0.01)
 
     async def lease(self, key: str) -> Any:
-        shard = shard_of(key, self.backend.shards)
+        return await self.holding(shard_of(key, self.backend.shards))
+
+    async def holding(self, shard: int) -> Any:
         while shard not in self._held or self._held[shard].ended.is_set():
             await self._next()
         return self._held[shard]
