@@ -67,7 +67,16 @@ class App:
             notable,
             config.retention,
         )
-        self.desk = Desk(config, self.clock, self.metrics, self.backend, self.supervisor, notable, self.endpoints)
+        self.desk = Desk(
+            config,
+            self.clock,
+            self.metrics,
+            self.backend,
+            self.supervisor,
+            notable,
+            self.endpoints,
+            lambda: [*self.poller.stalled(), *self.deliverer.stalled()],
+        )
         self.metrics.at_scrape(self._measure)
         self._holds = Holds(lambda: self.runtime, self.backend.tell, self.clock)
         self._loops: asyncio.Task[None] | None = None

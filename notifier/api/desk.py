@@ -84,6 +84,10 @@ class Desk(Protocol):
         """What holds a delivery back that is due, besides itself; None: nothing that is known here."""
         ...
 
+    def stalled(self) -> tuple[str, ...]:
+        """Loops that do not do what is due, though they could; empty when all is well."""
+        ...
+
     def trouble(self) -> tuple[str, ...]:
         """Why it is not ready; empty when it is."""
         ...

@@ -180,7 +180,8 @@ class ReadyShape(Shape):
 
 
 class AliveShape(Shape):
-    status: Literal["ok"]
+    status: str
+    """`ok`, or which loops stand still; then the process must be started again."""
 
 
 class SchemaNameShape(Shape):

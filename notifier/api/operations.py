@@ -161,7 +161,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
         errors=(410, 422, 503),
     ),
-    Operation("get", "/healthz", "alive", "It runs.", {200: m.AliveShape}, public=True),
+    Operation("get", "/healthz", "alive", "Its loops run.", {200: m.AliveShape, 503: m.AliveShape}, public=True),
     Operation(
         "get", "/readyz", "ready", "Its state is open and its loops run.", {200: m.ReadyShape, 503: m.ReadyShape},
         public=True,

@@ -7,7 +7,10 @@ from notifier.api.problems import not_found
 from notifier.schemas import event_schemas
 
 
-async def alive(_: web.Request) -> web.Response:
+async def alive(request: web.Request) -> web.Response:
+    """The loops' heartbeat: the event loop answers, and what is due is polled and told."""
+    if stalled := desk_of(request).stalled():
+        return json_answer({"status": f"stalled: {', '.join(stalled)}"}, status=503)
     return json_answer({"status": "ok"})
 
 

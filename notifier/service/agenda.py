@@ -15,6 +15,7 @@ log = structlog.get_logger()
 
 LONGEST_WAIT = 1.0  # seconds; so that a step of the wall clock is noticed
 CANCELLED_WITHIN = 0.5  # seconds for what is cancelled to end
+STALLED = 60_000  # ms after which something that is due and could be taken is a sign that nobody will
 STEP = 1_000  # ms by which the wall clock must fall back to count as put back
 
 
@@ -91,6 +92,13 @@ class Agenda(Generic[ItemT]):
         self._paused = paused
         if not paused:
             self._arm()
+
+    def stalled(self) -> bool:
+        """Whether something has long been due that nobody takes although somebody could: then its loop is broken."""
+        if not self._heap or self._paused or self._closed:
+            return False
+        free = self._idle or len(self._workers) < self._slots
+        return bool(free) and self._heap[0][0] + STALLED < self._clock.now()
 
     async def close(self, within: float = 0) -> None:
         """Takes nothing more; what is at work has `within` seconds to end, then it is cancelled."""

@@ -1,7 +1,7 @@
 """What a front end may ask of the service: the one surface for HTTP, dashboard and demo."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from notifier.backends.base import Backend, OrderQuery, View
@@ -39,7 +39,9 @@ class Desk:
         supervisor: Supervisor,
         notable: NotableLooks,
         endpoints: Endpoints,
+        stalled: Callable[[], Sequence[str]],
     ) -> None:
+        """`stalled`: names of loops that do not do what is due."""
         self.config = config
         self.clock = clock
         self.metrics = metrics
@@ -47,6 +49,7 @@ class Desk:
         self._supervisor = supervisor
         self._notable = notable
         self._endpoints = endpoints
+        self._stalled = stalled
 
     @property
     def view(self) -> View:
@@ -108,6 +111,10 @@ class Desk:
     def counts(self) -> Counter[tuple[str, str]]:
         """Orders in this replica's memory by source and phase."""
         return sum((shard.phases for shard in self._supervisor.shards.values()), Counter())
+
+    def stalled(self) -> tuple[str, ...]:
+        """Loops that do not do what is due, though they could: only a restart helps. Empty when all is well."""
+        return tuple(dict.fromkeys(self._stalled()))
 
     def trouble(self) -> tuple[str, ...]:
         """Why this replica is not ready; empty when it is."""

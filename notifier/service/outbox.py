@@ -105,6 +105,10 @@ class Outbox(ABC):
         """None: the shard is no longer ours."""
         return self._lanes.get(shard)
 
+    def stalled(self) -> list[str]:
+        """Names of agendas whose loop is broken."""
+        return [agenda.name for agenda in self._agendas.values() if agenda.stalled()]
+
     async def close(self, within: float) -> None:
         """No send begins any more."""
         self._closed = True

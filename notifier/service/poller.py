@@ -74,6 +74,10 @@ class Poller:
         for agenda in self._agendas.values():
             agenda.pause(paused)
 
+    def stalled(self) -> list[str]:
+        """Names of agendas whose loop is broken."""
+        return [agenda.name for agenda in self._agendas.values() if agenda.stalled()]
+
     async def close(self, within: float) -> None:
         await asyncio.gather(*(agenda.close(within) for agenda in self._agendas.values()))
 

@@ -191,6 +191,7 @@ class MemoryDesk:
         self.lives: dict[str, Live] = {}
         self.holds: dict[str, Wait] = {}
         self.troubles: tuple[str, ...] = ()
+        self.stuck: tuple[str, ...] = ()
         self.failure: Exception | None = None
 
     async def put(self, body: object, /) -> tuple[Watch, bool]:
@@ -224,6 +225,9 @@ class MemoryDesk:
 
     def held(self, delivery: Delivery, /) -> Wait | None:
         return self.holds.get(delivery.endpoint)
+
+    def stalled(self) -> tuple[str, ...]:
+        return self.stuck
 
     def trouble(self) -> tuple[str, ...]:
         return self.troubles

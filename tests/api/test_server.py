@@ -23,6 +23,9 @@ async def test_alive_and_ready(client: Client, desk: MemoryDesk) -> None:
     unready = await client.get("/readyz")
     assert (unready.status, unready.json) == (503, {"ready": False, "reasons": ["disk full"]})
     assert (await client.get("/healthz")).status == 200
+    desk.stuck = ("poll trips",)
+    stalled = await client.get("/healthz")
+    assert (stalled.status, stalled.json) == (503, {"status": "stalled: poll trips"})
 
 
 async def test_metrics_are_for_a_scraper(client: Client, desk: MemoryDesk) -> None:

@@ -197,3 +197,30 @@ def test_workers_end_with_the_last_entry_and_begin_again() -> None:
 
     run(main)
     assert (done, rests) == (["a", "b", "c", "d", "e"], 4)
+
+
+def test_it_is_stalled_only_when_somebody_could_take_what_has_long_been_due() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        free = asyncio.Event()
+
+        async def work(_: Item) -> None:
+            await free.wait()
+
+        agenda: Agenda[Item] = Agenda("test", work, 1, clock)
+        agenda.push(Item("under way"), START)
+        agenda.push(Item("waits for its turn"), START + 1)
+        await asyncio.sleep(300)
+        assert not agenda.stalled()  # all hands are busy
+        agenda.pause(True)
+        free.set()
+        await asyncio.sleep(300)
+        assert not agenda.stalled()  # it was told to wait
+        agenda._paused = False  # not by `pause`, which wakes it: as if that wake had been lost
+        assert agenda.stalled()
+        agenda.pause(False)
+        await asyncio.sleep(1)
+        assert not agenda.stalled()
+        await agenda.close()
+
+    run(main)
