@@ -1,7 +1,7 @@
 import pytest
 
-from notifier.masks import masked
 from notifier.api.shapes import code
+from notifier.masks import masked
 
 
 @pytest.mark.parametrize(
