@@ -1,4 +1,4 @@
-"""One order API, one receiver, and programs that end with the test."""
+"""One order API, one receiver, one mail server, one of SMS gateways, and programs that end with the test."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.outside.gateways import Gateways
 from tests.outside.order_api import OrderApi
 from tests.outside.program import Program
 from tests.outside.receiver import Receiver
+from tests.sinks.mail_server import MailServer
 
 Start = Callable[..., Program]
 
@@ -25,6 +27,21 @@ async def hook() -> AsyncIterator[Receiver]:
     receiver = await Receiver().start()
     yield receiver
     await receiver.stop()
+
+
+@pytest.fixture
+async def mails() -> AsyncIterator[MailServer]:
+    server = MailServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def texts() -> AsyncIterator[Gateways]:
+    server = await Gateways().start()
+    yield server
+    await server.stop()
 
 
 @pytest.fixture
