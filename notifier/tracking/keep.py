@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from notifier.model import CancelRules, Cost, Performer, Person, Phase, Snapshot, Value, Vehicle
+from notifier.model import CancelRules, Performer, Person, Phase, Snapshot, Value, Vehicle
 from notifier.tracking.lifecycle import Lifecycle
 
 V = TypeVar("V", bound=Value)
@@ -30,7 +30,7 @@ def merge(held: Snapshot | None, told: Snapshot, lifecycle: Lifecycle) -> Snapsh
         schedule=_merged(held.schedule, told.schedule, _filled),
         # An order that goes on again is not finished, whatever it was.
         finished_at=told.finished_at if told.finished_at is not None or _goes_on(phase) else held.finished_at,
-        cost=_merged(held.cost, told.cost, _cost),
+        cost=_merged(held.cost, told.cost, _filled),
         cancel_rules=_merged(held.cancel_rules, told.cancel_rules, _rules),
         entries=told.entries,
         person=_merged(held.person, told.person, _person),
@@ -72,11 +72,6 @@ def _performer(held: Performer, told: Performer) -> Performer:
     if told.name is None and held.vehicle and told.vehicle and _differs(held.vehicle, told.vehicle, "plate"):
         return told
     return msgspec.structs.replace(_filled(held, told), vehicle=_merged(held.vehicle, told.vehicle, _vehicle))
-
-
-def _cost(held: Cost, told: Cost) -> Cost:
-    """An amount and another one's value with tax are no cost."""
-    return told if _differs(held, told, "amount", "with_vat") else _filled(held, told)
 
 
 def _vehicle(held: Vehicle, told: Vehicle) -> Vehicle:

@@ -135,11 +135,16 @@ def test_texts_of_cancel_rules_do_not_count_but_are_kept() -> None:
     assert order.state.snapshot.cancel_rules == CancelRules(state="paid")  # the texts were those of other rules
 
 
-def test_cost_compares_as_numbers_and_is_not_mixed() -> None:
+def test_cost_compares_as_numbers_and_absence_is_no_change() -> None:
+    """INTERFACE, 'Event': absence is none, the last value is kept; a value that comes back equal is none."""
     assert change({"cost": Cost(amount=10)}, {"cost": Cost(amount=10.0)}) == []
     [event] = change({"cost": Cost(amount=10, with_vat=12)}, {"cost": Cost(amount=20)})
-    assert event.after == {"amount": 20, "with_vat": None}
+    assert event.after == {"amount": 20, "with_vat": 12}
     assert change({"cost": Cost(amount=10, with_vat=12)}, {"cost": Cost(amount=10)}) == []
+    order = Order(TRACK_TRACE)
+    for cost in (Cost(amount=10, with_vat=12), Cost(amount=20), Cost(amount=20, with_vat=12)):
+        events = order.see(snap("new", cost=cost))
+    assert events == []
 
 
 def test_other_values_are_kept_too() -> None:
