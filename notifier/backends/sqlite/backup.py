@@ -72,7 +72,10 @@ def restore_file(
     backup, target = Path(backup).absolute(), Path(target).absolute()
     if not backup.is_file():
         raise Refused(f"{backup} does not exist: name a file made by `notifier backup`")
-    opening.inspect(backup)
+    try:
+        opening.inspect(backup)
+    except opening.Damaged as error:
+        raise Refused(f"{error.found}: name another file made by `notifier backup`") from error
     opening.prepare(target)
     now = (clock or SystemClock()).now()
     claim = Claim(target)

@@ -32,6 +32,14 @@ _SETTINGS = (
 )
 
 
+class Damaged(Refused):
+    """`found` is what is wrong, without what to do about it."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        self.found = f"{path} is damaged or no database ({detail})"
+        super().__init__(f"{self.found}: restore a backup with `notifier restore`, or move the file away to begin anew")
+
+
 def prepare(path: Path) -> None:
     """The folder, and a place that can be written."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -145,7 +153,7 @@ def _check_whole(connection: sqlite3.Connection, path: Path) -> None:
         timer.cancel()
         timer.join()
     if verdict != "ok":
-        raise damaged(path, verdict)
+        raise Damaged(path, verdict)
 
 
 def refused(path: Path, error: sqlite3.Error) -> Refused:
@@ -153,7 +161,7 @@ def refused(path: Path, error: sqlite3.Error) -> Refused:
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return damaged(path, name)
+        return Damaged(path, name)
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return Refused(f"{path} cannot be opened for writing ({name}): make the file and its folder writable")
     if primary == sqlite3.SQLITE_FULL:
@@ -161,13 +169,6 @@ def refused(path: Path, error: sqlite3.Error) -> Refused:
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Refused(f"{path} is held by another program ({name}): end that program")
     return Refused(f"{path} cannot be read ({name}): look at the disk, or restore a backup")
-
-
-def damaged(path: Path, detail: str) -> Refused:
-    return Refused(
-        f"{path} is damaged or no database ({detail}): restore a backup with `notifier restore`, "
-        "or move the file away to begin anew"
-    )
 
 
 def sync_folder(folder: Path) -> None:
