@@ -39,14 +39,17 @@ async def serve(config: Config) -> int:
     """0 after a signal, 1 when a loop of the service has died. Refused when it cannot start."""
     stop = Stop(config.shutdown_grace / 1000)
     app = App(config, clock=SystemClock())
-    code = 0
+    code, refused = 0, True
     try:
         if await stop.before(app.start()):
             code = await _until_asked(app, config, stop)
+        refused = False
     finally:
         stop.begin()
         stopped = await _stop(app, stop.left() * 0.9)
         stop.end()
+        if stopped and not refused:  # what never ran is not said to have stopped
+            _log.info("stopped")
     return code if stopped else 1
 
 
@@ -73,7 +76,6 @@ async def _stop(app: App, within: float) -> bool:
     except Exception as error:
         _log.exception("stop_failed", error=type(error).__name__)
         return False
-    _log.info("stopped")
     return True
 
 

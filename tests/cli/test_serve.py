@@ -49,6 +49,25 @@ def test_a_signal_stops_it_cleanly(config: Path, number: signal.Signals) -> None
     assert said[-1] == "stopped"
 
 
+EARLY = """
+import os, signal, sys
+from notifier.cli.main import main
+
+class Terminating:
+    def find_spec(self, name, *_):
+        if name == "notifier.cli.serve":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Terminating())
+main(["run"])
+"""
+
+
+def test_a_signal_that_comes_before_anything_runs_is_a_clean_stop_too() -> None:
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_port_that_is_taken_is_told(command: Command, config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -78,6 +97,7 @@ def test_a_second_service_on_one_file_is_refused_and_the_first_goes_on(config: P
         )
         assert second.returncode == 1
         assert b"n.db" in second.stderr
+        assert b"stopped" not in second.stderr  # it never ran
         with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
             assert answer.status == 200
     finally:
