@@ -87,7 +87,7 @@ class Inbox:
     async def tell(self, fact: Fact) -> None:
         """Durable, and known here. Unavailable."""
         written = await self._append(self._topics.facts, 0, fact_record(fact))
-        await self._tail.shows(TopicPartition(self._topics.facts, 0), written.offset, PATIENCE)
+        await self._tail.shows(TopicPartition(self._topics.facts, 0), written.offset)
 
     async def known_facts(self) -> tuple[Fact, ...]:
         """All that are durable now, the newest of each subject. Unavailable."""
@@ -116,7 +116,7 @@ class Inbox:
         """Whether the order was followed before this record."""
         shard = shard_of(key, self._tail.shards)
         written = await self._append(self._topics.watches, shard, record)
-        await self._tail.shows(TopicPartition(self._topics.watches, shard), written.offset, PATIENCE)
+        await self._tail.shows(TopicPartition(self._topics.watches, shard), written.offset)
         met = self._tail.outcome(shard, written.offset)
         # Where the owner was so quick that only his own record of it was read, and of a later one: it was there.
         return met is None or met.there

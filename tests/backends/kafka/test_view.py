@@ -107,8 +107,9 @@ async def test_while_it_still_reads_it_answers_about_an_order_when_that_is_read(
     done = a_delivery(sequence=2, state="delivered", due=None, finished_at=T)
     await owner.commit([a_step(), Change(key=KEY, deliveries=(done,))])
     it = Replica(kafka.bootstrap_servers, prefix)
-    caught_up = it.tail._caught_up
-    monkeypatch.setattr(it.tail, "_caught_up", lambda each: each.topic != it.topics.watches and caught_up(each))
+    reach = it.tail._reach
+    caught_up = reach.caught_up
+    monkeypatch.setattr(reach, "caught_up", lambda each: each.topic != it.topics.watches and caught_up(each))
     await it.open()
     try:
         [order] = (await it.view.find(OrderQuery(key=KEY))).items
