@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -23,6 +24,10 @@ from notifier.config.model import Config
 
 _log = structlog.get_logger()
 
+COLLECT_AFTER = 20_000
+"""Objects made between two looks of the garbage collector: after 700, its default, it takes a sixth of a busy replica's
+time, and next to nothing of what it looks at is garbage."""
+
 
 @click.command()
 @options.config_file
@@ -30,6 +35,7 @@ def run(config: Path) -> None:
     """Run the service until SIGTERM or Ctrl-C, then stop cleanly within `shutdown_grace`."""
     settings = load(config)
     log.set_up(settings.log.level, settings.log.format)
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(serve(settings))
     raise click.exceptions.Exit(code)
