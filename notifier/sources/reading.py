@@ -51,6 +51,8 @@ def decode(body: bytes) -> Any:
         if body.lstrip().startswith(b"<"):
             unreadable("body", "HTML or XML instead of JSON")
         unreadable("body", f"not JSON, from character {error.pos} on")
+    if _plain(body, value):
+        return value
     try:
         _UNIQUE.decode(body.decode())  # a second way through, since orjson keeps the last of equal names
     except _Repeated:
@@ -58,6 +60,17 @@ def decode(body: bytes) -> Any:
     except (RecursionError, ValueError):
         unreadable("body", "nested too deeply, or not JSON in the strict sense")
     return value
+
+
+def _plain(body: bytes, value: Any) -> bool:
+    """Surely no name twice, in a sixth of the time of a second way through.
+
+    Without escapes each text is two quotation marks, and the first of two equal names would be missing.
+    """
+    try:
+        return b"\\" not in body and body.count(b'"') == orjson.dumps(value).count(b'"')
+    except orjson.JSONEncodeError:  # nested deeper than it writes
+        return False
 
 
 def decode_object(body: bytes) -> Object:

@@ -1,9 +1,12 @@
 """The helpers by themselves: what each takes, what is absence, and what is refused in which words."""
 
+import json
 from datetime import UTC
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from notifier.errors import LookFailed
 from notifier.sources import reading
@@ -85,4 +88,41 @@ def test_a_time_that_is_none(value: object) -> None:
 )
 def test_a_body_that_is_none(body: bytes, said: str) -> None:
     with pytest.raises(LookFailed, match=f"unreadable: {said}"):
+        reading.decode(body)
+
+
+class Pairs(list[tuple[str, Any]]):
+    """An object with its names as they were written, equal ones too."""
+
+
+NAMES = some.sampled_from(["a", "b", "c", '"', "\\", "ж", ""])
+VALUES = some.recursive(
+    NAMES | some.integers(-9, 9) | some.none(),
+    lambda inner: some.lists(inner, max_size=3) | some.lists(some.tuples(NAMES, inner), max_size=4).map(Pairs),
+    max_leaves=12,
+)
+
+
+def written(value: object, ascii: bool) -> str:
+    if isinstance(value, Pairs):
+        pairs = (f"{json.dumps(name, ensure_ascii=ascii)}: {written(inner, ascii)}" for name, inner in value)
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(written(inner, ascii) for inner in value)}]"
+    return json.dumps(value, ensure_ascii=ascii)
+
+
+def repeats(value: object) -> bool:
+    if isinstance(value, Pairs):
+        return len({name for name, _ in value}) < len(value) or any(repeats(inner) for _, inner in value)
+    return isinstance(value, list) and any(repeats(inner) for inner in value)
+
+
+@given(VALUES, some.booleans())
+def test_a_name_that_occurs_twice_is_found_wherever_it_is_and_nowhere_else(value: object, ascii: bool) -> None:
+    body = written(value, ascii).encode()
+    if not repeats(value):
+        assert reading.decode(body) == json.loads(body)
+        return
+    with pytest.raises(LookFailed, match="a name occurs twice"):
         reading.decode(body)
