@@ -143,8 +143,12 @@ class Tables:
     def prune(self, connection: sqlite3.Connection, begins: Mapping[int, int]) -> None:
         """Events that Kafka no longer keeps: `begins` are the first offsets of the partitions."""
         for part, offset in begins.items():
-            if connection.execute("DELETE FROM events WHERE part = ? AND offset < ?", (part, offset)).rowcount:
-                _gone(connection, part, offset)
+            (last,) = connection.execute(
+                "SELECT max(offset) FROM events WHERE part = ? AND offset < ?", (part, offset)
+            ).fetchone()
+            if last is not None:
+                connection.execute("DELETE FROM events WHERE part = ? AND offset < ?", (part, offset))
+                _gone(connection, part, last + 1)
 
     # --- shards ------------------------------------------------------------------------------------------------------
 

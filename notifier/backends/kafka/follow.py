@@ -6,7 +6,6 @@ Events of one order keep their order; those of different partitions come as this
 import base64
 import binascii
 import sqlite3
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -30,8 +29,12 @@ class Heads(Protocol):
         """In the view; None while it reads what there was at its start."""
         ...
 
-    async def begins(self) -> Vector:
-        """The first offsets that are kept. Unavailable."""
+    def begun(self) -> Vector:
+        """The offsets that the view began to read at: what was before it has never seen. Unavailable."""
+        ...
+
+    def kept(self) -> Vector:
+        """The first offsets that Kafka keeps, as was found lately."""
         ...
 
     async def ends(self) -> Vector:
@@ -62,17 +65,12 @@ async def follow(
         horizon = {}
     scanned: int | None = None
     while True:
-        known = heads.now()
         found = await read(partial(_next, place=tuple(place), scanned=scanned, horizon=horizon, since=since or 0))
-        ends = [0] * len(place) if known is None or found.more else known
-        left = Counter(part for part, _, _ in found.events)
-        for part, end in enumerate(ends):
-            if not left[part]:
-                place[part] = max(place[part], end)
+        if not found.events and not found.more:
+            # All is shown: marks of transactions at most lie between the cursor and what is kept.
+            place = list(map(max, place, heads.kept()))
         for part, offset, event in found.events:
-            left[part] -= 1
-            # The last one of a partition is behind whatever else stands there: marks of transactions, above all.
-            place[part] = offset + 1 if left[part] else max(offset + 1, ends[part])
+            place[part] = offset + 1
             yield write_cursor(place), event
         scanned = found.scanned
         if not found.more:
@@ -83,12 +81,12 @@ async def follow(
 
 async def _begin(read: Read, heads: Heads, now: Vector | None, after: str | None, since: Instant | None) -> Vector:
     if after is not None:
-        # Both are asked for at once with the others who come now; the view itself may be behind another replica's.
-        begins, ends = await heads.begins(), await heads.ends()
+        # The view may be behind the one that gave the cursor: what counts is where Kafka's topics end.
+        ends = await heads.ends()
         place = read_cursor(after, len(ends))
         if any(wanted > end for wanted, end in zip(place, ends, strict=True)):
             raise CursorGone("a cursor of another service, or of topics that were made anew: begin without one")
-        _check_kept(place, dict(enumerate(begins)))
+        _check_kept(place, dict(enumerate(heads.begun())))
         return place
     if since is None:
         return await heads.ends() if now is None else now

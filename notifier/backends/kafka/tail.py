@@ -64,6 +64,8 @@ class Tail:
             (*self.partitions(topics.deliveries), *self.partitions(topics.events)),
         )
         self._all = tuple(partition for stage in self._stages for partition in stage)
+        self._begun: dict[TopicPartition, int] = {}
+        self._kept: dict[TopicPartition, int] = {}
         self._trouble: str | None = None
         self._tries = 0
         self._stuck = False
@@ -105,6 +107,16 @@ class Tail:
     def heads(self, topic: str) -> Sequence[int] | None:
         """How far each partition of a topic is in the tables; None while that is less than what was there at first."""
         return self._reach.heads(self.partitions(topic))
+
+    def begun(self, topic: str) -> Sequence[int]:
+        """Where reading began, or what Kafka had deleted before it was read. Unavailable: no reading has begun yet."""
+        if not self._begun:
+            raise self._not_yet()
+        return [self._begun[partition] for partition in self.partitions(topic)]
+
+    def kept(self, topic: str) -> Sequence[int]:
+        """The first offsets that Kafka keeps, as was found lately."""
+        return [self._kept.get(partition, 0) for partition in self.partitions(topic)]
 
     def outcome(self, partition: int, offset: int) -> Outcome | None:
         """What a record of `watches` met that was applied lately."""
@@ -172,7 +184,10 @@ class Tail:
             if any(self._reach.of(partition) > ends[partition] for partition in self._all):
                 log.error("topics_made_anew")  # or lost their end: whatever is shown may never have been
                 await self._begin_anew()
+            self._kept |= begins
             for partition in self._all:
+                if self._begun.get(partition, -1) < 0 or self._reach.of(partition) < begins[partition]:
+                    self._begun[partition] = begins[partition]
                 consumer.seek(partition, max(self._reach.of(partition), begins[partition]))
             consumer.pause(*(partition for stage in self._stages[1:] for partition in stage))
         except BaseException:
@@ -187,6 +202,7 @@ class Tail:
         self._scratch = Scratch(self._tables.create)
         await self._scratch.open()
         self._reach.begin_anew()
+        self._begun = {}
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         """While some are written the next ones are decoded."""
@@ -255,5 +271,6 @@ class Tail:
 
     async def _prune(self) -> None:
         begins = await self.ends.begins.of(self.partitions(self.topics.events))
+        self._kept |= begins
         offsets = {partition.partition: offset for partition, offset in begins.items()}
         await self._scratch.write(lambda connection: self._tables.prune(connection, offsets))

@@ -125,9 +125,11 @@ class _Heads:
     def now(self) -> Vector | None:
         return self._tail.heads(self._tail.topics.events)
 
-    async def begins(self) -> Vector:
-        offsets = await self._tail.ends.begins.of(self._partitions)
-        return [offsets[partition] for partition in self._partitions]
+    def begun(self) -> Vector:
+        return self._tail.begun(self._tail.topics.events)
+
+    def kept(self) -> Vector:
+        return self._tail.kept(self._tail.topics.events)
 
     async def ends(self) -> Vector:
         offsets = await self._tail.ends.ends.of(self._partitions)

@@ -129,6 +129,7 @@ async def test_events_that_kafka_has_deleted_are_gone_everywhere(kafka: Kafka, p
         with pytest.raises(CursorGone):
             await taken(slow, 10 * len(KEYS))
         following = asyncio.create_task(taken(warm.view.follow(late), 1))
+        assert (await warm.tail.ends.begins.of(partitions)) == ends, "behind the cursor's last event, and its mark"
         await owner.commit([Change(key=KEY, events=(an_event(KEY, 11),))])
         assert [event.sequence for _, event in await following] == [11]
 

@@ -314,7 +314,7 @@ def test_events_that_kafka_no_longer_keeps_go(shelf: Shelf) -> None:
     lived(shelf)
     shelf.tables.prune(shelf.connection, {SHARD: 15, (SHARD + 1) % SHARDS: 99})
     assert shelf.connection.execute("SELECT offset FROM events").fetchall() == [(20,)]
-    assert shelf.connection.execute("SELECT part, offset FROM horizon").fetchall() == [(SHARD, 15)]
+    assert shelf.connection.execute("SELECT part, offset FROM horizon").fetchall() == [(SHARD, 11)]
 
 
 # --- what cannot be read ---------------------------------------------------------------------------------------------
