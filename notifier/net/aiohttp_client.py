@@ -15,6 +15,7 @@ from notifier.errors import LookFailed, Reason
 from notifier.net.failures import MAPPED, failed
 from notifier.net.fetch import Request, Response
 from notifier.net.guard import ForbiddenAddress, Guard
+from notifier.net.names import Resolver
 
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # aiohttp's own; ours are fixed
 HEADERS: Mapping[str, str] = MappingProxyType({"Accept-Encoding": "gzip, deflate", "User-Agent": "order-notifier"})
@@ -127,14 +128,14 @@ class AiohttpFetch:
 
     def _open(self, *, plain: bool) -> aiohttp.ClientSession:
         guard = self._guard
-        if guard is not None and self._resolver is None:
-            self._resolver = aiohttp.DefaultResolver()
+        if self._resolver is None:
+            self._resolver = Resolver()
         connector = aiohttp.TCPConnector(
             limit=self._concurrency,
             keepalive_timeout=KEEP_ALIVE if self._reuse else None,
             force_close=not self._reuse,
             ssl=self._tls or True,
-            resolver=_GuardedResolver(self._resolver, guard, plain) if guard and self._resolver else self._resolver,
+            resolver=_GuardedResolver(self._resolver, guard, plain) if guard else self._resolver,
             socket_factory=_guarded_sockets(guard, plain) if guard else None,
         )
         return aiohttp.ClientSession(

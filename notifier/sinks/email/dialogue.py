@@ -9,6 +9,7 @@ import aiosmtplib
 from aiosmtplib import errors as smtp
 
 from notifier.errors import Reason
+from notifier.net.names import Names, connected
 from notifier.sinks.email.compose import Mail
 from notifier.sinks.email.failures import Unfit
 from notifier.sinks.email.settings import EmailSettings
@@ -27,11 +28,11 @@ class Stage:
 class Connection:
     """After any exception but a server's own answer it must be aborted: nobody knows what would be answered next."""
 
-    def __init__(self, settings: EmailSettings, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, settings: EmailSettings, tls: ssl.SSLContext | None, names: Names) -> None:
         self._settings = settings
+        self._names = names
         self._smtp = aiosmtplib.SMTP(
-            hostname=settings.host,
-            port=settings.server_port,
+            hostname=settings.host,  # what the certificate must be for
             use_tls=settings.encryption == "implicit",
             start_tls=False,  # done below, so that an error is told with its stage
             tls_context=tls,
@@ -45,7 +46,15 @@ class Connection:
 
     async def open(self, stage: Stage) -> None:
         stage.at = "connect"
-        await self._smtp.connect()
+        try:
+            sock = await connected(self._names, self._settings.host, self._settings.server_port)
+        except OSError as error:
+            raise smtp.SMTPConnectError("not connected") from error
+        try:
+            await self._smtp.connect(sock=sock)
+        except BaseException:
+            sock.close()
+            raise
         self._smtp.local_hostname = self._own_name()
         stage.at = "EHLO"
         await self._greet()

@@ -7,6 +7,7 @@ from notifier.addresses import email
 from notifier.clock import Clock
 from notifier.errors import Reason
 from notifier.model import Instant
+from notifier.net.names import Names
 from notifier.sinks.base import Address, Message, Outcome
 from notifier.sinks.email.compose import compose
 from notifier.sinks.email.dialogue import Connection, Stage
@@ -26,7 +27,8 @@ class EmailSink:
         self._endpoint = f"{settings.host}:{settings.server_port}"
         plain = settings.encryption == "none"
         tls = None if plain else ssl.create_default_context(cafile=settings.ca_file)
-        self._pool = Pool(lambda: Connection(settings, tls), settings.connections)
+        self._names = names = Names()
+        self._pool = Pool(lambda: Connection(settings, tls, names), settings.connections)
 
     def endpoint(self, _to: str | None) -> str:
         return self._endpoint
@@ -46,6 +48,7 @@ class EmailSink:
 
     async def close(self) -> None:
         await self._pool.close()
+        await self._names.close()
 
     def _secrets(self) -> tuple[str, ...]:
         username, password = self._settings.username or "", self._settings.secret.get()
