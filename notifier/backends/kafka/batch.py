@@ -34,12 +34,15 @@ class Memory:
     """What the owner of a shard remembers of what is durable.
 
     `watches` of the orders that are followed, packed. `marks` are the life and sequence of their last events: one that
-    is stored already is not published again. `open` are the ids of the deliveries that are in the topic `shards`.
+    is stored already is not published again. `ended` are hashes of the keys of orders that are retired or removed: of
+    these, and of no others that are not followed, there is more in the topics. `open` are the ids of the deliveries
+    that are in the topic `shards`.
     """
 
     def __init__(self) -> None:
         self.watches: dict[str, bytes] = {}
         self.marks: dict[str, tuple[int, int]] = {}
+        self.ended: set[int] = set()
         self.open: set[str] = set()
         self.n = 0
 
@@ -52,10 +55,18 @@ class Memory:
             peek = codec.peek_state(state)
             if peek.retired_at is None:
                 memory.marks[key] = (peek.life, peek.sequence)
+            else:
+                memory.ended.add(hash(key))
         for key, kept in image.kept.items():
-            if kept.removed_at is None and (key in memory.marks or key not in image.states):
+            if kept.removed_at is not None:
+                memory.ended.add(hash(key))
+            elif hash(key) not in memory.ended:
                 memory.watches[key] = kept.watch
         return memory
+
+    def new(self, key: str) -> bool:
+        """Nothing is stored of this order."""
+        return key not in self.watches and key not in self.marks and hash(key) not in self.ended
 
 
 class Batch:
@@ -76,6 +87,7 @@ class Batch:
         # What will be remembered; None: nothing of it any more.
         self._watches: dict[str, bytes | None] = {}
         self._marks: dict[str, tuple[int, int] | None] = {}
+        self._ended: dict[str, bool] = {}
         self._open: dict[str, bool] = {}
 
     def add(self, change: Change) -> None:
@@ -104,6 +116,7 @@ class Batch:
             if self._is_open(id):
                 self._close(id)
         self._watches[key] = self._marks[key] = None
+        self._ended[key] = False
 
     @property
     def number(self) -> Headers:
@@ -127,6 +140,8 @@ class Batch:
             _put(memory.watches, key, watch)
         for key, mark in self._marks.items():
             _put(memory.marks, key, mark)
+        for key, ended in self._ended.items():
+            (memory.ended.add if ended else memory.ended.discard)(hash(key))
         for id, is_open in self._open.items():
             (memory.open.add if is_open else memory.open.discard)(id)
         self._intake.finish(self._whole())
@@ -152,6 +167,7 @@ class Batch:
         self._marks[key] = None if ended else (peek.life, peek.sequence)
         if ended:
             self._watches[key] = None
+        self._ended[key] = ended
 
     def _delivery(self, delivery: Delivery) -> None:
         key, id = delivery_key(delivery.id), delivery.id.encode()
@@ -187,6 +203,7 @@ class Batch:
         kept = Kept(offset=command.number, removed_at=removed_at, watch=watch)
         self._shard[watch_key(command.key)] = pack_kept(kept)
         self._watches[command.key] = watch if removed_at is None else None
+        self._ended[command.key] = removed_at is not None
 
 
 V = TypeVar("V")

@@ -61,6 +61,7 @@ class Holder:
         self.trouble: str | None = f"shard {shard} is being restored"
         self._means = means
         self._offer = offer
+        self._taking = False  # what was read is being worked at, and may have to wait for the view
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"holder of shard {shard}")
 
     def drop(self, why: str) -> None:
@@ -153,7 +154,9 @@ class Holder:
             async with within(POLL + STANDSTILL, f"reading what is asked of shard {self.shard}"):
                 batches = await consumer.getmany(timeout_ms=round(POLL * 1000))
             for records in batches.values():
+                self._taking = True
                 await lease.take(records)
+                self._taking = False
 
     async def _watch(self, consumer: AIOKafkaConsumer) -> None:
         """A reader that stands still although there is more would leave what is asked unheard."""
@@ -169,7 +172,7 @@ class Holder:
                     moved[place] = (-1, clock.monotonic())  # the brokers are away: that is no standstill
                     continue
                 now = clock.monotonic()
-                if there >= stable or there != moved[place][0]:
+                if there >= stable or there != moved[place][0] or self._taking:
                     moved[place] = (there, now)
                 elif now - moved[place][1] > STANDSTILL:
                     raise Unavailable(f"{place.topic} {place.partition} is not read beyond {there} of {stable}")

@@ -122,6 +122,8 @@ class KafkaLease:
                 return
 
     async def load(self, key: str, /) -> Stored | None:
+        if self._memory.new(key) and (asked := self._intake.asked(key)) is not None:
+            return Stored(key, codec.pack_watch(asked.watch), None)
         return await self._asked(lambda: self._view.load(key))
 
     async def delivery(self, key: str, delivery_id: str, /) -> Delivery | None:
@@ -198,8 +200,8 @@ class KafkaLease:
         if any(map(self._intake.is_retiring, keys)):
             async with self._lock:
                 pass  # their orders are just being forgotten: then they are known no more
-        watches = self._memory.watches
-        others = {key for key in keys if key not in watches and self._intake.asked(key) is None}
+        watches, ended = self._memory.watches, self._memory.ended
+        others = {key for key in keys if hash(key) in ended and self._intake.asked(key) is None}
         found: Mapping[str, bytes] = {}
         if others:
             found = await self._asked(lambda: self._view.watches(others))

@@ -65,8 +65,8 @@ class Writer:
 
     async def close(self) -> None:
         """Bounded; what is under way is lost."""
-        self.spent = True
-        await end(self._producer, PATIENCE)
+        patience, self.spent = (0.0 if self.spent else PATIENCE), True
+        await end(self._producer, patience)
 
     async def _send(self, topic: str, record: Outgoing) -> "asyncio.Future[object]":
         future: asyncio.Future[object] = await self._producer.send(
