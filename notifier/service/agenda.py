@@ -23,7 +23,7 @@ class Due(Protocol):
     """Something with a due time. An entry whose `due` has moved on meanwhile is skipped when popped."""
 
     due: Instant | None
-    was_due: Instant  # of the entry that was taken
+    was_due: Instant  # of the last entry, also when it was taken
 
     def put_back(self, by: int, /) -> None:
         """The wall clock was put back by so many ms, and what is known of times to come goes with it."""
@@ -65,7 +65,7 @@ class Agenda(Generic[ItemT]):
 
     def push(self, item: ItemT, due: Instant) -> None:
         """Sets the item's due time; an earlier entry of it is void."""
-        item.due = due
+        item.due = item.was_due = due  # one number in memory, not two
         self._count += 1
         heapq.heappush(self._heap, (due, self._count, item))
         if self._heap[0][2] is item and (self._idle or len(self._workers) < self._slots):
@@ -74,7 +74,7 @@ class Agenda(Generic[ItemT]):
     def extend(self, items: list[tuple[ItemT, Instant]]) -> None:
         """Many at once, as after a restore."""
         for item, due in items:
-            item.due = due
+            item.due = item.was_due = due
             self._count += 1
             self._heap.append((due, self._count, item))
         heapq.heapify(self._heap)
@@ -165,7 +165,7 @@ class Agenda(Generic[ItemT]):
         heap = []
         for due, count, item in self._heap:
             if item.due == due:
-                item.due = due - back
+                item.due = item.was_due = due - back
                 item.put_back(back)
                 heap.append((due - back, count, item))
         heapq.heapify(heap)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from notifier.model import Instant
 
 LOOKS_OF_AN_ORDER = 16
-ORDERS = 20_000
+ORDERS = 10_000
 
 
 class NotableLook(NamedTuple):

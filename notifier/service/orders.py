@@ -4,7 +4,7 @@ import asyncio
 import sys
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from notifier import codec
 from notifier.cadence import Known
@@ -20,6 +20,19 @@ Gone: TypeAlias = Literal["", "dropped", "detached"]
 """Removed or retired: an answer that arrives then no longer counts. Its shard's lease has ended: it does."""
 
 
+class Rare(NamedTuple):
+    """What most orders have nothing of: one place in memory for all of it."""
+
+    error: str | None = None
+    terminal_since: Instant | None = None
+    lost_since: Instant | None = None
+    not_before: Instant | None = None
+    ends: Instant | None = None
+
+
+NOTHING = Rare()
+
+
 class Order:
     """What the poller must know of an order; `last_ok`, `failures` and `error` are newer than the packed state's.
 
@@ -27,9 +40,8 @@ class Order:
     """
 
     __slots__ = (
-        "attended", "began", "busy", "calm", "changed_at", "committing", "digest", "due", "ends", "error", "failures",
-        "gone", "key", "last_ok", "lost_since", "not_before", "phase", "shard", "source", "starts", "state", "target",
-        "terminal_since", "was_due", "watch",
+        "_digest", "_rare", "attended", "began", "busy", "calm", "changed_at", "committing", "due", "failures", "gone",
+        "key", "last_ok", "phase", "shard", "source", "starts", "state", "target", "was_due", "watch",
     )  # fmt: skip
 
     def __init__(self, key: str, source: str, watch: bytes, state: bytes, shard: "Shard", attended: Instant) -> None:
@@ -50,43 +62,71 @@ class Order:
     def remember(self, packed: bytes, state: State) -> None:
         """Takes over a state, given both packed and readable."""
         self.state = packed
-        self.digest = state.digest
+        self._digest = None if state.digest in packed else state.digest  # once in memory is enough: see `unchanged`
         self.last_ok = state.last_ok
         self.failures = state.failures
-        self.error = state.last_error
         self.phase: Phase = state.phase
-        self.terminal_since = state.terminal_since
         self.changed_at = state.changed_at
-        self.lost_since = state.lost_since
-        self.not_before = state.not_before
         schedule = None if state.snapshot is None else state.snapshot.schedule
         self.starts = schedule.start if schedule else None
-        self.ends = schedule.end if schedule else None
+        rare = Rare(
+            error=state.last_error,
+            terminal_since=state.terminal_since,
+            lost_since=state.lost_since,
+            not_before=state.not_before,
+            ends=schedule.end if schedule else None,
+        )
+        self._rare = NOTHING if rare == NOTHING else rare
         self.calm = calm(state)
+
+    @property
+    def error(self) -> str | None:
+        """The reason of the last look, if it failed."""
+        return self._rare.error
+
+    @property
+    def terminal_since(self) -> Instant | None:
+        return self._rare.terminal_since
+
+    @property
+    def not_before(self) -> Instant | None:
+        return self._rare.not_before
+
+    def failed(self, reason: str) -> None:
+        """A look of which nothing could be remembered but that it failed."""
+        self.failures += 1
+        self._rare = self._rare._replace(error=reason)
+
+    def unchanged(self, digest: bytes) -> bool:
+        """Is an answer of this digest the last accepted one, and no news? A short packed state holds it as it is."""
+        same = digest in self.state if self._digest is None else digest == self._digest
+        return same and self.calm and not self.failures and self.committing is None
 
     def put_back(self, by: int) -> None:
         """See `agenda.Due`. The last good look is then still before the next one."""
         self.attended -= by
         self.began = None if self.began is None else self.began - by
         self.last_ok = None if self.last_ok is None else self.last_ok - by
-        self.not_before = None if self.not_before is None else self.not_before - by
+        if self.not_before is not None:
+            self._rare = self._rare._replace(not_before=self.not_before - by)
 
     def ids(self) -> Mapping[str, str]:
         return codec.unpack_watch(self.watch).ids
 
     def known(self) -> Known:
+        error, terminal_since, lost_since, not_before, ends = self._rare
         return Known(
             phase=self.phase,
             spread=spread(self.key),
             began=self.began,
             starts=self.starts,
-            ends=self.ends,
+            ends=ends,
             failures=self.failures,
-            error=self.error,
-            terminal_since=self.terminal_since,
+            error=error,
+            terminal_since=terminal_since,
             changed_at=self.changed_at,
-            lost_since=self.lost_since,
-            not_before=self.not_before,
+            lost_since=lost_since,
+            not_before=not_before,
         )
 
 

@@ -105,7 +105,7 @@ class Poller:
             try:
                 body = await source.api.get(order.target or self._aim(order, source))
                 digest = hashlib.blake2b(body, digest_size=16, key=source.adapter.salt).digest()
-                if digest == order.digest and order.calm and not order.failures and order.committing is None:
+                if order.unchanged(digest):
                     order.last_ok = order.began = began
                     tally = self._tallies.of(order.source)
                     tally.unchanged += 1
@@ -145,7 +145,7 @@ class Poller:
         except Exception as error:
             # Not even a failed look could be followed, so nothing is known to have changed: it is looked at again.
             self._broken(order, error, look.began)
-            order.failures, order.error = order.failures + 1, Reason.INTERNAL
+            order.failed(Reason.INTERNAL)
         order.began = look.began
         if not order.gone:
             self._again(order, source)
