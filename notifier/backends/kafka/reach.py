@@ -116,13 +116,8 @@ class Reach:
 
     # --- as of when --------------------------------------------------------------------------------------------------
 
-    @property
-    def behind(self) -> bool:
-        """It is known that there is more."""
-        return self._behind is not None
-
     def look(self, at: Instant, ends: Offsets) -> None:
-        """Where the topics ended at that time, or later."""
+        """Where the topics ended at that time, or later. What an earlier look found comes first."""
         if self._behind is None:
             self._behind = _Behind(at, ends)
             self._check_behind()

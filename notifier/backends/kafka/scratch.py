@@ -35,6 +35,13 @@ _SETTINGS = (
 )
 
 
+class Broken(Unavailable):
+    """The file will not do any more: begin with a new one."""
+
+
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+
+
 class Scratch:
     """One connection that writes, on a thread of its own, and some that read. `create` makes the tables.
 
@@ -56,7 +63,7 @@ class Scratch:
         await self._writing.run(self._open)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """In one transaction. Unavailable: the file is good for nothing any more."""
+        """In one transaction. Unavailable: nothing was written; Broken: nothing ever will be."""
         self._check()
         return await self._writing.run(lambda: self._write(work))
 
@@ -180,4 +187,5 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _mapped(error: sqlite3.Error) -> Unavailable:
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    return Unavailable(f"the view's temporary file fails ({name}): make room for temporary files, or set TMPDIR")
+    kind = Broken if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN else Unavailable
+    return kind(f"the view's temporary file fails ({name}): make room for temporary files, or set TMPDIR")

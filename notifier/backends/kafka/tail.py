@@ -19,7 +19,7 @@ from notifier.backends.kafka.ends import Ends
 from notifier.backends.kafka.inputs import Parse
 from notifier.backends.kafka.portions import Portions
 from notifier.backends.kafka.reach import GRACE, STANDSTILL, Reach
-from notifier.backends.kafka.scratch import Scratch
+from notifier.backends.kafka.scratch import Broken, Scratch
 from notifier.backends.kafka.topics import Topics
 from notifier.clock import Clock
 from notifier.errors import BackendError, Unavailable
@@ -41,6 +41,7 @@ STREAM_PACE = 0.02  # while somebody follows the events
 MOST = 500  # records that the loop decodes in one go: some milliseconds
 LOOK = 1.0  # seconds between two looks at where the topics end
 PRUNE = 60.0  # seconds between two looks at where they begin
+AWAY = 5.0  # seconds without an answer after which the brokers are away
 PAUSES = (0.1, 0.2, 0.5, 1.0)  # seconds between tries to connect; the last one again and again
 
 
@@ -68,7 +69,8 @@ class Tail:
         self._kept: dict[TopicPartition, int] = {}
         self._trouble: str | None = None
         self._tries = 0
-        self._stuck = False
+        self._stuck: str | None = None  # why the consumer is to be made anew
+        self._broken = False  # the tables are of no use
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     def partitions(self, topic: str) -> tuple[TopicPartition, ...]:
@@ -164,6 +166,7 @@ class Tail:
                 if self._trouble is None:
                     log.warning("view_reads_nothing", error=str(error))
                 self._trouble = str(error)
+                self._broken = self._broken or isinstance(error, Broken)
             except Exception as error:
                 log.exception("view_failed")
                 self._trouble = f"a fault of ours, {type(error).__name__}: see the log"
@@ -183,6 +186,8 @@ class Tail:
                 ends: dict[TopicPartition, int] = await consumer.end_offsets(self._all)
             if any(self._reach.of(partition) > ends[partition] for partition in self._all):
                 log.error("topics_made_anew")  # or lost their end: whatever is shown may never have been
+                self._broken = True
+            if self._broken:
                 await self._begin_anew()
             self._kept |= begins
             for partition in self._all:
@@ -193,16 +198,18 @@ class Tail:
         except BaseException:
             await end(consumer, STOP)
             raise
-        self._stuck = False
+        self._stuck = None
         self._reach.reads(consumer, ends)
         return consumer
 
     async def _begin_anew(self) -> None:
-        await self._scratch.close()
-        self._scratch = Scratch(self._tables.create)
-        await self._scratch.open()
+        fresh = Scratch(self._tables.create)
+        await fresh.open()
+        former, self._scratch = self._scratch, fresh
         self._reach.begin_anew()
         self._begun = {}
+        self._broken = False
+        await former.close()
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         """While some are written the next ones are decoded."""
@@ -221,7 +228,7 @@ class Tail:
                     consumer.resume(*self._stages[stages])
                     stages += 1
                 if self._stuck:
-                    raise Unavailable(f"a partition stood still for {STANDSTILL:g} s, though there is more")
+                    raise Unavailable(self._stuck)
                 if sum(map(len, batch.values())) < MOST:
                     await self._pause()
             await writing
@@ -254,20 +261,25 @@ class Tail:
     # --- where the topics end, and begin -----------------------------------------------------------------------------
 
     async def _look(self) -> None:
-        """Now and then, so that `as_of` goes on while nothing comes, and what Kafka deletes is deleted here, too."""
-        pruned = self._clock.monotonic()
+        """Now and then, so that `as_of` goes on while nothing comes, and what Kafka deletes is deleted here, too.
+
+        It also notices what a consumer keeps to itself: that the brokers are away, or that it stands still.
+        """
+        known = pruned = self._clock.monotonic()
         while True:
             await asyncio.sleep(LOOK)
             try:
-                if not self._reach.behind and self._reach.consumer is not None:
-                    now = self._clock.now()
-                    self._reach.look(now, await self.ends.ends.of(self._all))
-                self._stuck = self._stuck or self._reach.stands_still()
+                now = self._clock.now()
+                self._reach.look(now, await self.ends.ends.of(self._all))
+                known = self._clock.monotonic()
+                if self._reach.stands_still():
+                    self._stuck = f"a partition stood still for {STANDSTILL:g} s, though there is more"
                 if self._clock.monotonic() - pruned > PRUNE:
                     pruned = self._clock.monotonic()
                     await self._prune()
             except BackendError as error:
-                log.debug("ends_unknown", error=str(error))
+                if self._clock.monotonic() - known > AWAY:
+                    self._stuck = str(error)
 
     async def _prune(self) -> None:
         begins = await self.ends.begins.of(self.partitions(self.topics.events))
