@@ -66,10 +66,15 @@ def _insignificant(was: State, state: State) -> bool:
 
 
 def _check_sizes(events: tuple[CloudEvent, ...], deliveries: tuple[Delivery, ...]) -> None:
-    """TooLarge here is this order's failed look; found out by the commit, it would be everybody's."""
+    """TooLarge here is this order's failed look; found out by the commit, it would be everybody's.
+
+    A published event is one record as it stands, and an open delivery one with its event in it.
+    """
     for event in events:
+        if len(event.data) > codec.MOST_BYTES:
+            raise codec.TooLarge("event", len(event.data))
         if len(event.data) > SURELY_FITS:
             codec.pack_event(event)
     for delivery in deliveries:
-        if delivery.facts is not None and len(delivery.facts) > SURELY_FITS:
-            codec.pack_delivery(delivery, event=False)
+        if len(delivery.facts or b"") + len(delivery.event.data) > SURELY_FITS:
+            codec.pack_delivery(delivery)

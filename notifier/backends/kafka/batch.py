@@ -56,11 +56,12 @@ class Memory:
             if peek.retired_at is None:
                 memory.marks[key] = (peek.life, peek.sequence)
             else:
-                memory.ended.add(hash(key))
+                image.retired.add(key)
+        memory.ended.update(map(hash, image.retired))
         for key, kept in image.kept.items():
             if kept.removed_at is not None:
                 memory.ended.add(hash(key))
-            elif hash(key) not in memory.ended:
+            elif key not in image.retired:
                 memory.watches[key] = kept.watch
         return memory
 

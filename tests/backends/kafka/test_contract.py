@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.backends.kafka.bench import Bench
+from tests.backends.kafka.bench import Bench, Patient
 from tests.contracts.backend import BackendContract
 from tests.contracts.view import ViewContract
 from tests.kafka.plugin import Kafka
@@ -12,7 +12,7 @@ from tests.kafka.plugin import Kafka
 
 @pytest.fixture
 async def bench(kafka: Kafka, prefix: str) -> AsyncIterator[Bench]:
-    bench = Bench(kafka.bootstrap_servers, prefix)
+    bench = Bench(kafka.bootstrap_servers, prefix, kind=Patient)
     await bench.open()
     yield bench
     await bench.close()
