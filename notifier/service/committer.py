@@ -20,6 +20,7 @@ MOST_BYTES = 4 * 1024 * 1024
 MANY = 4  # changed answers that come while one commit is written: then it pays to let more of them come together
 GATHER = 0.03  # seconds for that
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
+SLOW = 2.0  # seconds after which a commit may never end: until it does, nothing new is begun
 
 _Step: TypeAlias = tuple[tuple[Change, ...], "asyncio.Future[None]"]
 
@@ -41,7 +42,12 @@ class Committer:
         self._gathering = False
         self._gathered: asyncio.TimerHandle | None = None
         self._failed: LeaseLost | None = None
-        self.blocked: str | None = None
+        self._reason: str | None = None
+
+    @property
+    def blocked(self) -> str | None:
+        """Why no look and no send may begin just now; None when they may."""
+        return self._reason or self._lease.held()
 
     async def turn(self) -> None:
         """Until no commit is under way; where many changes come, `GATHER` longer.
@@ -114,22 +120,26 @@ class Committer:
         pause = RETRY_FIRST
         began = self._clock.monotonic()
         while True:
+            slow = asyncio.get_running_loop().call_later(SLOW, self._block, f"a commit has not ended for {SLOW:g} s")
             try:
                 await self._lease.commit(changes)
             except Unavailable as error:
+                slow.cancel()
                 self._block(str(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RETRY_LAST)
             else:
                 break
+            finally:
+                slow.cancel()
         self._block(None)
         self._metrics.commit.observe(self._clock.monotonic() - began)
 
     def _block(self, reason: str | None) -> None:
-        if (reason is None) == (self.blocked is None):
-            self.blocked = reason
+        changed = (reason is None) != (self._reason is None)
+        self._reason = reason
+        if not changed:
             return
-        self.blocked = reason
         if reason is None:
             log.info("commits_resumed", shard=self._lease.shard)
         else:
