@@ -11,7 +11,7 @@ from notifier.clock import Clock
 from notifier.model import Instant
 
 GRACE = 0.4  # seconds after which an open transaction is no longer waited for
-STANDSTILL = 15.0  # seconds without progress, though there is more, after which something must be wrong
+STANDSTILL = 60.0  # seconds without progress in a partition that has more; while much is read each waits its turn
 
 
 class Consumer(Protocol):
