@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,14 +68,7 @@ class Service:
         self.app = app
 
     def looks(self, *outcomes: str) -> int:
-        """How many ended so; without outcomes, all."""
-        self.app.metrics.render()
-        return sum(
-            int(sample.value)
-            for metric in self.app.metrics.looks.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total") and (not outcomes or sample.labels["outcome"] in outcomes)
-        )
+        return looks(self.app, *outcomes)
 
     async def follow(self) -> None:
         for number in range(0, ORDERS, 500):
@@ -95,6 +90,29 @@ class Service:
         self.app.poller.pause(True)
         await asyncio.sleep(0.2)
         return result
+
+
+def looks(app: App, *outcomes: str) -> int:
+    """How many ended so; without outcomes, all."""
+    app.metrics.render()
+    return sum(
+        int(sample.value)
+        for metric in app.metrics.looks.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and (not outcomes or sample.labels["outcome"] in outcomes)
+    )
+
+
+@contextmanager
+def serving(changed: float) -> Iterator[int]:
+    """The order API in a process of its own; its port."""
+    command = [sys.executable, "-m", "bench.server", str(changed)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.terminate()
 
 
 async def bare(session: aiohttp.ClientSession, port: int) -> Round:
@@ -119,13 +137,7 @@ async def bare(session: aiohttp.ClientSession, port: int) -> Round:
 
 
 async def compare(changed: float) -> Result:
-    command = [sys.executable, "-m", "bench.server", str(changed)]
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
+    with serving(changed) as port, tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.yaml"
         file.write_text(CONFIG.format(folder=folder, port=port, at_once=AT_ONCE))
         app = App(load(file))
@@ -145,7 +157,6 @@ async def compare(changed: float) -> Result:
             return Result(changed, *rounds, service.looks("accepted") - before)
         finally:
             await app.stop(5)
-            server.terminate()
 
 
 def report(result: Result) -> str:

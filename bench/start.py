@@ -1,4 +1,4 @@
-"""200,000 watched orders: how long the start from the file takes, and how much memory it needs.
+"""200,000 watched orders: how long the start from the file takes, and how much memory they need, at once and at work.
 
 The file is written by one process and opened by another, so that neither measures the other's leftovers.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.polls import looks, serving
 from bench.server import BODY
 from notifier import codec, log
 from notifier.app import App
@@ -32,8 +33,14 @@ BATCH = 1_000
 CONFIG = """
 backend: {{type: sqlite, path: {folder}/bench.db}}
 sources:
-  trips: {{type: business_v2, base_url: "http://127.0.0.1:9", token: bench, poll: {{default: 1h}}}}
+  trips:
+    type: business_v2
+    base_url: http://127.0.0.1:{port}
+    token: bench
+    poll: {{default: {interval}}}
+    budget: {{requests_per_second: 1000000, concurrency: 100}}
 """
+NOWHERE = 9  # a port where nobody listens
 
 
 async def fill(folder: Path) -> None:
@@ -70,7 +77,7 @@ def _put(number: int, now: int) -> Command:
 
 
 async def start(folder: Path) -> None:
-    """Prints seconds until ready, then the memory of this process in MB: now, and at its peak."""
+    """Prints seconds until ready, and the memory of this process."""
     began = time.perf_counter()
     app = App(load(folder / "bench.yaml"))
     await app.start()
@@ -79,19 +86,40 @@ async def start(folder: Path) -> None:
     ready = time.perf_counter() - began
     followed = sum(len(shard.orders) for shard in app.supervisor.shards.values())
     await asyncio.sleep(2)
+    print(f"{followed} orders: ready after {ready:.1f} s, {memory()}", flush=True)
+    await app.stop(5)
+
+
+async def work(folder: Path) -> None:
+    """Prints the memory of this process after every order's answer has changed once."""
+    with serving(0) as port:
+        app = App(load(configured(folder, port, "20s")))
+        await app.start()
+        while looks(app, "accepted") < ORDERS:
+            await asyncio.sleep(1)
+        print(f"{ORDERS} orders after each has changed once: {memory()}", flush=True)
+        await app.stop(5)
+
+
+def configured(folder: Path, port: int, interval: str) -> Path:
+    file = folder / "bench.yaml"
+    file.write_text(CONFIG.format(folder=folder, port=port, interval=interval))
+    return file
+
+
+def memory() -> str:
     status = Path("/proc/self/status").read_text()
     now, peak = (int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1000 for name in ("VmRSS", "VmHWM"))
-    print(f"{followed} orders: ready after {ready:.1f} s, {now:.0f} MB resident (peak {peak:.0f} MB)", flush=True)
-    await app.stop(5)
+    return f"{now:.0f} MB resident (peak {peak:.0f} MB)"
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "bench.yaml").write_text(CONFIG.format(folder=folder))
-        for step in ("fill", "start"):
+        configured(Path(folder), NOWHERE, "1h")
+        for step in ("fill", "start", "work"):
             subprocess.run([sys.executable, "-m", "bench.start", step, folder], check=True)
 
 
 if __name__ == "__main__":
     log.set_up("error", "console")
-    uvloop.run({"fill": fill, "start": start}[sys.argv[1]](Path(sys.argv[2])))
+    uvloop.run({"fill": fill, "start": start, "work": work}[sys.argv[1]](Path(sys.argv[2])))
