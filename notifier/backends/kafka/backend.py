@@ -27,6 +27,7 @@ from notifier.net.kafka.deadline import within
 log = structlog.get_logger()
 
 CONNECT = 10.0  # seconds
+SHARDS_FIRST = 30.0  # seconds at a start for which the view waits at most until the shards are restored
 
 
 class Settings(Reachable, Protocol):
@@ -108,9 +109,11 @@ class KafkaBackend:
             self._settings.replication_factor,
             self._retention,
         )
+        self._tail.give_way(SHARDS_FIRST)
         await self._tail.open()
         await self._inbox.open()
         self._member.start()
+        self._later(self._shards_first())
 
     async def close(self, within: float) -> None:
         """A commit under way is still written; then the group is left, so that others need not wait."""
@@ -190,6 +193,12 @@ class KafkaBackend:
         for shard in sorted(owned - self._holders.keys()):
             self._holders[shard] = Holder(shard, self._means, self._offers.put_nowait)
 
+    async def _shards_first(self) -> None:
+        """To restore and to read the view at once takes twice as long, and nothing is polled until it is restored."""
+        while not self._closed and not (self._member.assigned() and all(map(_is_restored, self._holders.values()))):
+            await asyncio.sleep(0.05)
+        self._tail.give_way(0)
+
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._ending.add(task)
@@ -205,6 +214,10 @@ class KafkaBackend:
             await client.close()
             raise
         return client
+
+
+def _is_restored(holder: Holder) -> bool:
+    return holder.lease is not None and holder.lease.restored
 
 
 class Readings:

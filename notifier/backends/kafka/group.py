@@ -100,6 +100,10 @@ class Membership:
         """Why nothing is owned just now; None when all is well."""
         return None if self.owned else self._trouble
 
+    def assigned(self) -> bool:
+        """Whether the group has said what this replica owns, be it nothing."""
+        return self._given >= 0
+
     def fresh(self) -> bool:
         """Whether the group vouches for what is owned. Asked before each look and each send, it must not wait."""
         return bool(self.owned) and self._clock.monotonic() - self._vouched < SILENT * self._session

@@ -76,6 +76,7 @@ class KafkaLease:
         self.shard = shard
         self.ended = asyncio.Event()
         self.why = ""
+        self.restored = False
         self._leaving: str | None = None
         self._topics = topics
         self._writer = writer
@@ -107,6 +108,7 @@ class KafkaLease:
         self._image.kept.clear()
         async for each in self._image.give(followed):
             yield each
+        self.restored = True
 
     async def commands(self) -> AsyncIterator[Command]:
         place = 0

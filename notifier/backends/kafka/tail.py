@@ -60,7 +60,8 @@ class Tail:
         self._reach = Reach(clock)
         # The orders first: then a watch is what its owner made of it, and what is asked for most is there.
         self._stages: tuple[tuple[TopicPartition, ...], ...] = (
-            (TopicPartition(topics.facts, 0), *self.partitions(topics.shards)),
+            (TopicPartition(topics.facts, 0),),
+            self.partitions(topics.shards),
             self.partitions(topics.watches),
             (*self.partitions(topics.deliveries), *self.partitions(topics.events)),
         )
@@ -71,6 +72,7 @@ class Tail:
         self._tries = 0
         self._stuck: str | None = None  # why the consumer is to be made anew
         self._broken = False  # the tables are of no use
+        self._facts_alone_until = 0.0
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     def partitions(self, topic: str) -> tuple[TopicPartition, ...]:
@@ -81,6 +83,11 @@ class Tail:
         await self._scratch.open()
         loop = asyncio.get_running_loop()
         self._tasks = (loop.create_task(self._run(), name="tail"), loop.create_task(self._look(), name="tail's ends"))
+
+    def give_way(self, seconds: float) -> None:
+        """For so long it reads no more than facts, if it has just begun and nobody waits for more: what is restored
+        meanwhile is there sooner."""
+        self._facts_alone_until = self._clock.monotonic() + seconds
 
     async def close(self, within: float) -> None:
         """Who waits goes on at once; the file is gone after so many seconds at most."""
@@ -131,6 +138,7 @@ class Tail:
         def late() -> bool:
             return self._clock.monotonic() - began > GRACE
 
+        self._wanted(partitions)
         with self._reach as reach:
             try:
                 async with asyncio.timeout(PATIENCE):
@@ -141,12 +149,18 @@ class Tail:
 
     async def shows(self, partition: TopicPartition, offset: int) -> None:
         """Until this record is in the tables. Unavailable after a second."""
+        self._wanted([partition])
         with self._reach as reach:
             try:
                 async with asyncio.timeout(PATIENCE):
                     await reach.until(lambda: reach.of(partition) > offset)
             except TimeoutError:
                 raise self._not_yet() from None
+
+    def _wanted(self, partitions: Collection[TopicPartition]) -> None:
+        """Whoever waits for more than facts is not put off any longer."""
+        if any(partition.topic != self.topics.facts for partition in partitions):
+            self.give_way(0)
 
     def _not_yet(self) -> Unavailable:
         return Unavailable(self._trouble or "the view has not read so far yet")
@@ -224,7 +238,7 @@ class Tail:
                     heads = {partition: await consumer.position(partition) for partition in self._all}
                 portions.add(batch, heads)
                 await portions.room()
-                while stages < len(self._stages) and all(map(self._reach.caught_up, self._stages[stages - 1])):
+                while stages < len(self._stages) and self._may_read(stages):
                     consumer.resume(*self._stages[stages])
                     stages += 1
                 if self._stuck:
@@ -235,6 +249,11 @@ class Tail:
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
+
+    def _may_read(self, stage: int) -> bool:
+        return self._clock.monotonic() >= self._facts_alone_until and all(
+            map(self._reach.caught_up, self._stages[stage - 1])
+        )
 
     async def _pause(self) -> None:
         """Unless somebody waits for what comes next."""
