@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
+COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .PHONY: help run run-kafka test check format bench schema release-schemas lock clean dev
 
@@ -61,9 +62,11 @@ schema: $(STAMP) ## Writes config/schema.json anew
 	$(BIN)/notifier schema config > config/schema.json
 
 lock: $(DEV_STAMP) ## Locks the newest dependencies that pyproject.toml allows
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
-	echo setuptools | $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements-dev.lock - -o requirements-build.lock
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+	echo setuptools | $(COMPILE) -c requirements-dev.lock - -o requirements-build.lock
+	echo apprise | $(COMPILE) -c requirements.lock -c requirements-dev.lock - -o requirements-apprise.lock
+	echo cyclonedx-bom==7.5.0 | $(COMPILE) - -o requirements-sbom.lock
 
 clean: ## Removes the virtual environment and all caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
