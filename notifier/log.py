@@ -15,6 +15,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
+from notifier.unseen import escaped
+
 LEVELS: Mapping[str, int] = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -96,7 +98,7 @@ def _renderer(format: Literal["json", "console"]) -> Processor:
 
 def _json(event: Mapping[str, Any], **_: Any) -> str:
     try:
-        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return escaped(orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
     except TypeError:  # a whole number beyond 64 bits, half a surrogate pair: rare, and no reason to lose the line
         return json.dumps(event, default=str, skipkeys=True)
 

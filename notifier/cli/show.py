@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from notifier.unseen import escaped
+
 NARROW = 10  # characters that a column of a table always has, if it needs them
 
 
@@ -23,21 +25,25 @@ def line(text: str = "") -> None:
 
 
 def json(value: object) -> None:
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 if is_terminal() else None).decode() + "\n")
+    sys.stdout.write(_dumped(value, orjson.OPT_INDENT_2 if is_terminal() else None) + "\n")
 
 
 def json_line(value: object) -> None:
-    line(orjson.dumps(value).decode())
+    line(_dumped(value))
 
 
 async def json_list(items: AsyncIterator[Any]) -> int:
     """`{"items": […], "next": null}`, written as the items come, nothing before the first; how many."""
     count = 0
     async for item in items:
-        sys.stdout.write(("," if count else '{"items":[') + orjson.dumps(item).decode())
+        sys.stdout.write(("," if count else '{"items":[') + _dumped(item))
         count += 1
     sys.stdout.write(("" if count else '{"items":[') + '],"next":null}\n')
     return count
+
+
+def _dumped(value: object, option: int | None = None) -> str:
+    return escaped(orjson.dumps(value, option=option).decode())
 
 
 def clean(value: object) -> str:

@@ -18,6 +18,7 @@ from notifier.errors import Reason
 from notifier.model import CloudEvent, Instant
 from notifier.sinks.base import Address, Message, Outcome, SinkSettings
 from notifier.sinks.body import sentence
+from notifier.unseen import escaped
 
 Write = Callable[[bytes], None]
 """Writes all of it, however long that takes, or raises OSError."""
@@ -90,7 +91,7 @@ def _print(line: bytes) -> None:
 
 
 def _json(event: CloudEvent) -> bytes:
-    return structured(event)
+    return escaped(structured(event).decode()).encode()
 
 
 def _text(event: CloudEvent) -> bytes:
