@@ -22,6 +22,7 @@ from notifier.clock import Clock
 CATCH_UP = 0.05  # seconds
 GRAIN = 0.002  # seconds: what a loop's clock and timers can tell apart; to stand in line for less would cost more
 WINDOW = 1.02  # seconds: a little more than the promised one, for what the way to the peer bunches up
+MORE, MORE_SHARED = 1.1, 1.05  # of the rate, in a window; several replicas' requests bunch up on their ways besides
 RECOVERY = 60.0  # seconds from nothing to the whole rate
 SLOW_AT_MOST_EACH = 1.0  # seconds: answers to requests that were under way together slow it once
 COUNTED_BELOW = 50.0  # requests a second: from here on the pace alone keeps within the window's bound
@@ -131,7 +132,7 @@ class Budget:
     def _set_share(self, part: float) -> None:
         self.slots = max(1, floor(self._concurrency * part + 1e-9))
         self._whole = self._configured * max(part, 1e-3)  # who holds nothing asks for nothing
-        self._most = max(1, floor(self._whole * 1.1 + 1e-9))
+        self._most = max(1, floor(self._whole * (MORE if part >= 1.0 else MORE_SHARED) + 1e-9))
         self._counted = self._whole < COUNTED_BELOW
         self._recent = deque(self._recent if self._counted else (), maxlen=self._most if self._counted else 0)
 
