@@ -9,7 +9,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help run run-kafka test check format bench schema release-schemas lock clean dev
+.PHONY: help run run-kafka test check format bench bench-kafka schema release-schemas lock clean dev
 
 help: ## Lists what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ format: $(DEV_STAMP) ## Formats the code and mends what lint can mend
 
 bench: $(DEV_STAMP) ## Polls a second against a bare fetching loop; memory and start of 200,000 orders
 	@$(BIN)/python -m bench
+
+bench-kafka: $(DEV_STAMP) ## The Kafka backend: age of events, changes and polls a second, restore (needs Java 17 and Maven)
+	@$(BIN)/python -m bench.kafka
 
 release-schemas: $(STAMP) ## At a release: the events' schemas that later changes are held against
 	$(BIN)/notifier schema event > tests/data/released-event-schemas.json

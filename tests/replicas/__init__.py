@@ -1,1 +1,1 @@
-"""Several replicas on one Kafka, asked and watched from outside: who polls what, how often, and what each one answers."""
+"""Several replicas on one Kafka, watched from outside: who polls what, how often, and what each one answers."""

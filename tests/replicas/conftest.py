@@ -1,8 +1,9 @@
 """Fleets on the shared broker, against one order API and one receiver of webhooks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.outside.order_api import OrderApi
 from tests.outside.receiver import Receiver
 from tests.replicas.settings import SHARDS, config
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Start = Callable[..., Awaitable["Herd"]]
 
 
@@ -44,7 +46,9 @@ async def fleet(
     """Starts so many replicas; `servers` for another broker, the rest is for their source."""
     herds: list[Herd] = []
 
-    async def start(count: int, *, servers: tuple[str, ...] = (), sink: dict[str, Any] = {}, **source: Any) -> Herd:
+    async def start(
+        count: int, *, servers: tuple[str, ...] = (), sink: Mapping[str, Any] = NOTHING, **source: Any
+    ) -> Herd:
         def make(number: int) -> dict[str, Any]:
             return config(servers or kafka.bootstrap_servers, prefix, api, hook, number, sink, source)
 

@@ -32,7 +32,7 @@ async def test_in_no_second_more_than_the_budget(fleet: Start, api: OrderApi) ->
         api.show(order, bodies.business("driving"))
     herd = await fleet(3, poll={"default": "100ms"}, budget={"requests_per_second": RATE, "concurrency": 24})
     await asyncio.gather(*(put(herd.replicas[number % 3], order) for number, order in enumerate(orders)))
-    figures = {}
+    figures: dict[str, tuple[int, float]] = {}
 
     async def phase(name: str, seconds: float = 0.0) -> None:
         await asyncio.sleep(seconds)  # there is nothing to wait for but time: a rate is measured

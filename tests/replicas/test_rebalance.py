@@ -129,7 +129,8 @@ async def test_the_others_go_on_while_one_stands_still_and_another_comes(fleet: 
     assert len(stayed) >= SHARDS - len(lost) - 2
     pause = longest_pause(api, stayed, began, ended)
     print(
-        f"taken over in {ended - began:.1f} s ({taken:.1f}); {len(stayed)} stayed, longest pause {pause:.2f} s, before {calm:.2f} s"
+        f"taken over in {ended - began:.1f} s ({taken:.1f}); {len(stayed)} stayed,"
+        f" longest pause {pause:.2f} s, before {calm:.2f} s"
     )
     assert pause < calm + PAUSE
     herd.replicas[2].release()
