@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SLOTS = 32  # sends under way at once to one endpoint
+SLOTS = 32  # sends under way at once to one endpoint, where its sink has no bound of its own
 RECHECK = 60_000  # ms until one is looked at again that cannot be worked at: a vanished sink, a fault of ours
 
 
@@ -138,9 +138,13 @@ class Outbox(ABC):
         if agenda is None:
             name, sink = lane.endpoint, self._endpoints.get(lane.endpoint).sink
             agenda = self._agendas[name] = Agenda(
-                f"send {sink}", self._work, SLOTS, self._clock, lambda: self._rest(name)
+                f"send {sink}", self._work, self._slots(sink), self._clock, lambda: self._rest(name)
             )
         agenda.push(lane, self._due(lane))
+
+    def _slots(self, sink: str) -> int:
+        way = self._runtime().ways.get(sink)
+        return (way.settings.at_once if way else None) or SLOTS
 
     def _bring_on(self, lane: Lane) -> None:
         """Pushes a lane that has got another delivery, unless that changes nothing."""

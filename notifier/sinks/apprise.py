@@ -60,6 +60,10 @@ class AppriseSettings(SinkSettings):
         return self
 
     @property
+    def at_once(self) -> int:
+        return 1  # a service that is slow must not let the others' messages through alone
+
+    @property
     def wants_text(self) -> bool:
         return True
 

@@ -76,6 +76,12 @@ class SinkSettings(BaseModel):
     breaker: int = Field(default=10, ge=0)
 
     @property
+    def at_once(self) -> int | None:
+        """How many sends to one endpoint can be under way at once, where the sink itself bounds them: what would wait
+        inside it for its turn is rather not begun. It would be sent as decided then, and its time-out would run."""
+        return None
+
+    @property
     def wants_text(self) -> bool:
         """Whether a sink that is not for people has a place for a message in words all the same."""
         return False

@@ -104,6 +104,10 @@ class EmailSettings(SinkSettings):
         return self
 
     @property
+    def at_once(self) -> int:
+        return self.connections
+
+    @property
     def secret(self) -> Secret:
         """The password, read again when its file changes."""
         return self._password
