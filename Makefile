@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
+RERUNS ?= 0
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .PHONY: help run run-kafka test check format bench bench-kafka schema release-schemas lock clean dev
@@ -39,7 +40,7 @@ run-kafka: $(STAMP) ## The demo with two replicas on a real Kafka broker (needs 
 dev: $(DEV_STAMP) ## Sets up the virtual environment with all tools
 
 test: $(DEV_STAMP) ## Every test that this machine allows
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --reruns $(RERUNS) tests
 
 check: $(DEV_STAMP) ## Lint, format, types, layers, generated files
 	$(BIN)/ruff check .
