@@ -120,6 +120,8 @@ class Run:
         ways = HOOKS if self._case.sinks == ("hook",) else len(self._case.sinks)
         self._hang(hung)
         await asyncio.gather(*(self.put(0) for _ in range(FILLING)))
+        if not hung:
+            await self._done()  # else it would be these that disturb a calm round
         await asyncio.sleep(0.5)
         took.clear()
         begin = time.perf_counter()
@@ -129,9 +131,12 @@ class Run:
         await asyncio.sleep(0.3)
         result = list(took)
         self._hang("")
+        await self._done()
+        return result
+
+    async def _done(self) -> None:
         while any(True for _ in self._app.deliverer.pending()):
             await asyncio.sleep(0.05)
-        return result
 
     def _hang(self, name: str) -> None:
         assert self._receivers.stdin is not None
