@@ -26,6 +26,7 @@ SILENT = 0.8  # session time-outs without an answer after which nothing is owned
 BEATS = 10  # heartbeats within a session time-out
 STUCK = 3.0  # session time-outs without an assignment after which everything is begun anew
 PAUSE = 0.25  # seconds before a failed step is tried again
+COMING = 2.0  # seconds that a leader who lost the group waits for others who lost it, too
 
 _FATAL = {
     Code.GROUP_AUTHORIZATION_FAILED: "the user may not use the consumer group {group!r}: grant Read on it",
@@ -77,6 +78,7 @@ class Membership:
         self._assigned: frozenset[int] = frozenset()
         self._last_owned: tuple[int, tuple[int, ...]] = (-1, ())  # generation and shards: what the leader is told
         self._joining = True
+        self._astray = False  # the group fell silent; where the brokers did, then for all of its members
         self._reachable = True
         self._vouched = self._begun = float("-inf")
         self._steady = float("-inf")
@@ -115,6 +117,7 @@ class Membership:
     def expire(self) -> None:
         """Nothing is owned if the group no longer vouches for it."""
         if self.owned and not self.fresh():
+            self._astray = True
             self._lose(f"the group has not answered for {SILENT * self._session:g} s")
 
     async def steady(self, since: float, shard: int) -> None:
@@ -174,6 +177,11 @@ class Membership:
             )
         self._who = self._who._replace(id=joined.id)
         self._generation = joined.generation
+        if joined.members and self._astray:
+            # What was theirs is best left to them: they have seen what could not be committed. Whoever comes meanwhile
+            # makes the group begin its round again.
+            self._astray = False
+            await asyncio.sleep(min(COMING, self._session / 3))
         plan = self._plan(joined.members) if joined.members else {}
         async with asyncio.timeout(self._session):
             owned = await coordinator.sync(self._who, joined.generation, self._names.topic, plan)
@@ -258,6 +266,7 @@ class Membership:
 
     def _assign(self, assigned: frozenset[int]) -> None:
         self._assigned, self._given, self._joining = assigned, self._generation, False
+        self._astray = False
         self._last_owned = (self._generation, tuple(sorted(assigned)))
         self._vouched = self._clock.monotonic()
         log.info("shards_assigned", shards=sorted(assigned), generation=self._generation)
