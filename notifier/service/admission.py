@@ -46,6 +46,10 @@ class Admission:
         """`lead`, whose turn it is in its lane, and what can go with it. Unavailable: the caps cannot be counted."""
         now = self._clock.now()
         verdict = await self._verdict(lane, lead, way, now)
+        if isinstance(verdict, Drop) and verdict.reason == Reason.ENDPOINT_DISABLED:
+            # All that waits behind it goes the same way: in slices, else thousands would go one by one.
+            lost = [attempt.drop(each, verdict, now) for each in lane.for_nothing(lead)]
+            return Admitted(settled=tuple(lost))
         if not isinstance(verdict, Go):
             return _settled(lead, verdict, now)
         goes = [lead]

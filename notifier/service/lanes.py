@@ -58,6 +58,19 @@ class Lane:
         withdrawn = delivery.held in DEFERRED and self.withdrawn(delivery) is not None
         return withdrawn or (disabled and not delivery.retried)
 
+    def for_nothing(self, lead: Delivery) -> Sequence[Delivery]:
+        """`lead`, whose endpoint is disabled, and those that wait for it; as many as can be committed in one."""
+        together = [lead]
+        size = _size(lead)
+        for delivery in self.queue:
+            if delivery.id == lead.id or delivery.retried or delivery.state != "pending":
+                continue
+            size += _size(delivery)
+            if len(together) == MOST_TOGETHER or size > MOST_BYTES:
+                break
+            together.append(delivery)
+        return together
+
     def companions(self, lead: Delivery, now: Instant) -> Sequence[Delivery]:
         """Those that may become one message with `lead`; as many as can be committed in one."""
         together: list[Delivery] = []
