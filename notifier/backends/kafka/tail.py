@@ -69,6 +69,7 @@ class Tail:
         self._begun: dict[TopicPartition, int] = {}
         self._kept: dict[TopicPartition, int] = {}
         self._trouble: str | None = None
+        self._ends: dict[TopicPartition, int] = {}
         self._tries = 0
         self._stuck: str | None = None  # why the consumer is to be made anew
         self._broken = False  # the tables are of no use
@@ -212,7 +213,7 @@ class Tail:
         except BaseException:
             await end(consumer, STOP)
             raise
-        self._stuck = None
+        self._stuck, self._ends = None, ends
         self._reach.reads(consumer, ends)
         return consumer
 
@@ -270,12 +271,18 @@ class Tail:
             if batches or self._tables.restless:
                 now = self._clock.monotonic()
                 await self._scratch.write(partial(self._tables.apply, batches=batches, now=now))
-            if self._trouble is not None:
-                log.info("view_reads_again")
-                self._trouble = None
             self._tries = 0
             self._reach.wrote(heads)
+            # One portion that could be read does not yet mean that what could not be read is behind us.
+            if self._trouble is not None and self._made_good():
+                log.info("view_reads_again")
+                self._trouble = None
             self.bells.reach({"events": self._tables.events, "facts": self._tables.facts})
+
+    def _made_good(self) -> bool:
+        """Whether the shards' records that were there when it began again are in the tables."""
+        partitions = self.partitions(self.topics.shards)
+        return all(self._reach.of(partition) >= self._ends[partition] for partition in partitions)
 
     # --- where the topics end, and begin -----------------------------------------------------------------------------
 
