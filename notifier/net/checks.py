@@ -7,7 +7,8 @@ a secret.
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -65,17 +66,25 @@ def secret(text: str) -> str:
     return text
 
 
-def secret_file(path: str, check: Callable[[str], str] = secret) -> Secret:
-    """A secret that is read again when its file changes; it must be there now, and pass the check."""
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Round what reads that file: where it cannot be read, ValueError says what to do."""
     try:
-        found = Secret(path=Path(path))
-        check(found.get())
+        yield
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist: create it, or correct the path") from None
     except OSError as error:
         raise ValueError(
             f"{path} cannot be read ({error.strerror}): it must be a file that this user may read"
         ) from None
+
+
+def secret_file(path: str, check: Callable[[str], str] = secret) -> Secret:
+    """A secret that is read again when its file changes; it must be there now, and pass the check."""
+    try:
+        with reading(path):
+            found = Secret(path=Path(path))
+            check(found.get())
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text: put the secret alone into it") from None
     except ValueError as error:

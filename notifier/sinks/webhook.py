@@ -20,6 +20,7 @@ from notifier.net.guard import Guard, network
 from notifier.net.retry_after import retry_after
 from notifier.sinks import body as bodies
 from notifier.sinks.base import Address, Message, Outcome, SinkSettings
+from notifier.sinks.headers import check_name
 from notifier.sinks.keys import Keys, read_secret
 from notifier.sinks.signing import ID, SIGNATURE, TIMESTAMP, sign, signing_keys
 from notifier.sinks.target import target
@@ -30,7 +31,6 @@ MAX_ANSWER = 512 * 1024
 CONNECTIONS = 1024
 """Of one sink at once. The deliverer bounds them for each endpoint, far below this."""
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2 (token)
 _OURS = re.compile(r"(?i)webhook-.*|host|content-.*|transfer-encoding|connection|expect")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -86,10 +86,7 @@ class WebhookSettings(SinkSettings):
     @classmethod
     def _are_headers(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
         for name, value in headers.items():
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"{name[:60]!r} is not the name of a header: use letters, digits and -")
-            if _OURS.fullmatch(name):
-                raise ValueError(f"{name} is set by the program: leave it out")
+            check_name(name, _OURS)
             if _CONTROL.search(value):
                 raise ValueError(f"the value of {name} holds a line end or another control character: remove it")
         return headers

@@ -11,6 +11,7 @@ import msgspec
 
 from notifier import codec
 from notifier.backends.kafka.formats import FORMAT, check_format, damaged
+from notifier.envelope import binary_headers, from_binary
 from notifier.model import CloudEvent, Delivery, Fact, Instant
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
@@ -166,25 +167,13 @@ def pack_delivery(delivery: Delivery) -> bytes:
 
 # --- events: CloudEvents 1.0, Kafka protocol binding, binary mode (3.2) ----------------------------------------------
 
-_PREFIX = "ce_"
-
 
 def event_record(event: CloudEvent, more: Headers = ()) -> Outgoing:
-    headers = [("content-type", event.attributes["datacontenttype"].encode())]
-    headers += [
-        (_PREFIX + name, value.encode()) for name, value in event.attributes.items() if name != "datacontenttype"
-    ]
-    return Outgoing(event.key.encode(), event.data, (*headers, *more))
+    return Outgoing(event.key.encode(), event.data, (*binary_headers(event), *more))
 
 
 def read_event(record: Record) -> CloudEvent:
-    attributes: dict[str, str] = {}
-    for name, value in record.headers:
-        if name.startswith(_PREFIX):
-            attributes[name.removeprefix(_PREFIX)] = value.decode()
-        elif name == "content-type":
-            attributes["datacontenttype"] = value.decode()
-    return CloudEvent(attributes=attributes, data=record.value or b"")
+    return from_binary(record.headers, record.value or b"")
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------

@@ -131,14 +131,8 @@ class KafkaSecurity(Model):
         protocol = info.data.get("protocol")
         if protocol is not None and not protocol.endswith("SSL"):
             raise ValueError(f"needs protocol SSL or SASL_SSL: {protocol} has no TLS")
-        try:
+        with checks.reading(path):
             Path(path).read_bytes()
-        except FileNotFoundError:
-            raise ValueError(f"{path} does not exist: create it, or correct the path") from None
-        except OSError as error:
-            raise ValueError(
-                f"{path} cannot be read ({error.strerror}): it must be a file that this user may read"
-            ) from None
         if info.field_name == "ca_file":
             _loads(path)
         return path

@@ -16,10 +16,10 @@ from notifier.net.checks import address
 from notifier.net.fetch import Request, Response
 from notifier.sinks import placeholders, secrets
 from notifier.sinks.base import Outcome
+from notifier.sinks.headers import check_name
 from notifier.sinks.sms.answers import by_status, delivered, document, field, refused, unknown
 from notifier.sinks.sms.settings import SmsSettings
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2 (token)
 _OURS = re.compile(r"(?i)host|content-length|transfer-encoding|connection|expect")
 _KNOWN = ("to", "text", "id", "secret")
 _LEAST_SECRET = 6  # characters: no provider gives out shorter ones
@@ -80,10 +80,7 @@ class HttpSettings(SmsSettings):
     @classmethod
     def _are_headers(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
         for name, value in headers.items():
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"{name[:60]!r} is not the name of a header: use letters, digits and -")
-            if _OURS.fullmatch(name):
-                raise ValueError(f"{name} is set by the program: leave it out")
+            check_name(name, _OURS)
             if not value.isascii() or not value.isprintable():
                 raise ValueError(f"the value of {name} holds other than printable ASCII characters")
             if "text" in placeholders.names(value):
