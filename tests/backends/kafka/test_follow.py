@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from aiokafka.admin import RecordsToDelete
@@ -12,20 +12,12 @@ from notifier.backends.base import Change, CursorGone
 from notifier.backends.kafka.follow import read_cursor, write_cursor
 from notifier.backends.partition import shard_of
 from notifier.model import CloudEvent
-from tests.backends.kafka.replicas import SHARDS, Owner, Replica, replica, topics_of
+from tests.backends.kafka.replicas import SHARDS, Owner, Replica, replica
 from tests.contracts.backend import taken
 from tests.contracts.records import KEYS, T, a_watch, an_event
 from tests.kafka.plugin import Kafka
 
 KEY = KEYS[0]
-
-
-@pytest.fixture
-async def owner(kafka: Kafka, prefix: str) -> AsyncIterator[Owner]:
-    await topics_of(kafka.bootstrap_servers, prefix)
-    owner = Owner(kafka.bootstrap_servers, prefix)
-    yield owner
-    await owner.close()
 
 
 async def happen(owner: Owner, count: int, first: int = 1) -> list[CloudEvent]:

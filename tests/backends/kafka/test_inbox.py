@@ -1,10 +1,8 @@
 """The way in: durable, shown, told from a repeat; and what other services write beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import orjson
-import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
 from notifier.backends.base import Change, OrderQuery, WatchQuery
@@ -12,26 +10,11 @@ from notifier.backends.kafka.inputs import read_command
 from notifier.backends.partition import shard_of
 from notifier.model import Command, Fact, Recipient
 from notifier.net.kafka.ending import end
-from tests.backends.kafka.replicas import SHARDS, Owner, Replica, replica, topics_of
+from tests.backends.kafka.replicas import SHARDS, Owner, Replica
 from tests.contracts.backend import taken
 from tests.contracts.records import KEYS, T, a_delivery, a_put, a_watch
-from tests.kafka.plugin import Kafka
 
 KEY = KEYS[0]
-
-
-@pytest.fixture
-async def owner(kafka: Kafka, prefix: str) -> AsyncIterator[Owner]:
-    await topics_of(kafka.bootstrap_servers, prefix)
-    owner = Owner(kafka.bootstrap_servers, prefix)
-    yield owner
-    await owner.close()
-
-
-@pytest.fixture
-async def two(kafka: Kafka, prefix: str, owner: Owner) -> AsyncIterator[tuple[Replica, Replica]]:
-    async with replica(kafka.bootstrap_servers, prefix) as one, replica(kafka.bootstrap_servers, prefix) as other:
-        yield one, other
 
 
 async def test_of_many_who_add_an_order_at_once_one_is_first(two: tuple[Replica, Replica]) -> None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -29,14 +28,6 @@ from tests.kafka.plugin import Clusters, Kafka
 
 KEY = KEYS[0]
 SHARD = shard_of(KEY, SHARDS)
-
-
-@pytest.fixture
-async def owner(kafka: Kafka, prefix: str) -> AsyncIterator[Owner]:
-    await topics_of(kafka.bootstrap_servers, prefix)
-    owner = Owner(kafka.bootstrap_servers, prefix)
-    yield owner
-    await owner.close()
 
 
 async def phase_of(it: Replica, key: str = KEY) -> Phase | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,25 +11,11 @@ from notifier.backends.kafka.tail import PATIENCE
 from notifier.backends.partition import shard_of
 from notifier.errors import Unavailable
 from notifier.model import Command
-from tests.backends.kafka.replicas import SHARDS, Owner, Replica, replica, topics_of
+from tests.backends.kafka.replicas import SHARDS, Owner, Replica, replica
 from tests.contracts.records import KEYS, T, a_delivery, a_put, a_state, a_step, a_watch, an_event
 from tests.kafka.plugin import Kafka
 
 KEY = KEYS[0]
-
-
-@pytest.fixture
-async def owner(kafka: Kafka, prefix: str) -> AsyncIterator[Owner]:
-    await topics_of(kafka.bootstrap_servers, prefix)
-    owner = Owner(kafka.bootstrap_servers, prefix)
-    yield owner
-    await owner.close()
-
-
-@pytest.fixture
-async def two(kafka: Kafka, prefix: str, owner: Owner) -> AsyncIterator[tuple[Replica, Replica]]:
-    async with replica(kafka.bootstrap_servers, prefix) as one, replica(kafka.bootstrap_servers, prefix) as other:
-        yield one, other
 
 
 async def test_what_was_put_here_is_there_at_once(two: tuple[Replica, Replica]) -> None:
