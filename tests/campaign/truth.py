@@ -104,4 +104,5 @@ def _entries(events: list[dict[str, Any]], simulated: World, order: str) -> list
         change.value.event for change in changes if change.kind == "history" and change.time_ms > from_text(seen)
     )
     found = [f"{name} was told {told[name]} times, true {true[name]}" for name in told if told[name] > true[name]]
-    return found + [f"{name} was told {told[name]} times of {later[name]}" for name in later if told[name] < later[name]]
+    found += [f"{name} was told {told[name]} times of {later[name]}" for name in later if told[name] < later[name]]
+    return found
