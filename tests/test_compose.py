@@ -1,6 +1,13 @@
 """compose.yaml fits the program: its commands, its files, its ports. (Docker itself is not asked.)"""
 
+import contextlib
+import os
 import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +62,40 @@ def test_whatever_is_named_is_there() -> None:
     assert f"http://127.0.0.1:{simulator[simulator.index('--port') + 1]}" in text
     kafka = SERVICES["kafka"]["environment"]
     assert kafka["KAFKA_ADVERTISED_LISTENERS"].removeprefix("PLAINTEXT://") in text
+
+
+@pytest.mark.parametrize("name", REPLICAS)
+def test_a_replica_says_whether_it_is_ready(name: str) -> None:
+    """So that `docker compose up --wait` waits for it: asked for real, of a server that answers 200 or 503."""
+    kind, *words = SERVICES[name]["healthcheck"]["test"]
+    assert (kind, words[0]) == ("CMD", "python")
+    for status, code in ((200, 0), (503, 1)):
+        asked: list[str] = []
+        with _server(status, asked) as port:
+            env = {**os.environ, "NOTIFIER_PORT": str(port)}
+            done = subprocess.run([sys.executable, *words[1:]], env=env, capture_output=True, timeout=30)
+        assert (done.returncode, asked) == (code, ["/readyz"])
+
+
+@contextlib.contextmanager
+def _server(status: int, asked: list[str]) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_each_replica_has_another_port() -> None:

@@ -23,6 +23,7 @@ PUBLIC = {
     "notifier_budget_used_ratio": {"source"},
     "notifier_last_good_look_timestamp_seconds": {"source"},
     "notifier_shards_owned": set(),
+    "notifier_watches_rejected_total": {"reason"},
     "notifier_build_info": {"version"},
 }
 
@@ -53,6 +54,7 @@ def touched() -> Metrics:
     metrics.budget_used.labels("trips").set(0.25)
     metrics.last_good_look.labels("trips").set(1795258800)
     metrics.shards_owned.set(1)
+    metrics.watches_rejected.labels("bad_json").inc()
     return metrics
 
 

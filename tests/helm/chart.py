@@ -28,12 +28,17 @@ SWITCHES: Mapping[str, Values] = {
     "plain kafka": KAFKA,
     "deployment": kafka(kind="Deployment"),
     "no replica": {"replicaCount": 0},
+    "annotated": kafka(workloadAnnotations={"reloader.stakater.com/auto": "true"}, podAnnotations={"a": "b"}),
     "names": {"nameOverride": "rides"},
     "full name": {"fullnameOverride": "rides"},
     "common labels": {"commonLabels": {"team": "logistics"}},
     "digest": {"image": {"digest": "sha256:" + "0" * 64}},
     "pull secrets": {"imagePullSecrets": [{"name": "registry"}]},
     "api key": {"api": {"existingSecret": "tokens", "existingSecretKey": "api-tokens.txt"}},
+    "api tokens of one's own": {
+        "credentials": {"mine": {"existingSecret": "mine"}},
+        "config": {"api": {"token_file": "/etc/order-notifier/credentials/mine/tokens"}},
+    },
     "port": {"config": {"api": {"port": 9000}}, "service": {"port": 80}},
     "no volume": {"persistence": {"enabled": False}},
     "claim of one's own": {"persistence": {"existingClaim": "orders"}},
@@ -73,6 +78,10 @@ SWITCHES: Mapping[str, Values] = {
     },
     "network policy": {"networkPolicy": {"enabled": True}},
     "network policy with kafka": kafka(networkPolicy={"enabled": True}),
+    "network policy with a sink": {
+        "networkPolicy": {"enabled": True},
+        "config": {"sinks": {"bus": {"type": "kafka", "bootstrap_servers": ["bus:9095"], "topic": "orders"}}},
+    },
     "closed network policy": {
         "networkPolicy": {
             "enabled": True,

@@ -64,6 +64,11 @@ def selectors(expr: str) -> Iterator[tuple[str, set[str]]]:
         yield each.name, {matcher.name for matcher in each.matchers.matchers}
 
 
+def grouped(expr: str) -> list[set[str]]:
+    """The labels of each `by (…)` and `on (…)`."""
+    return [{label.strip() for label in by.split(",")} for by in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", expr)]
+
+
 @pytest.mark.parametrize("expr", QUERIES)
 def test_it_reads_metrics_that_exist(expr: str) -> None:
     names = known()
@@ -76,9 +81,25 @@ def test_it_reads_metrics_that_exist(expr: str) -> None:
 
 @pytest.mark.parametrize("expr", QUERIES)
 def test_it_groups_by_labels_that_exist(expr: str) -> None:
-    labels = set().union(*(known()[name] for name, _ in selectors(expr))) | {"pod"}
-    for by in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", expr):
-        assert {label.strip() for label in by.split(",")} <= labels
+    labels = set().union(*(known()[name] for name, _ in selectors(expr))) | {"namespace", "job", "pod"}
+    for by in grouped(expr):
+        assert by <= labels
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule["alert"]) for rule in rules()])
+def test_each_alert_tells_where(rule: Object) -> None:
+    """The runbooks' commands are filled in with these two labels; grouping drops all that it does not name."""
+    assert all({"namespace", "job"} <= by for by in grouped(rule["expr"]))
+    of_all = re.findall(r"\b(?:sum|max|min|count|avg)\b", rule["expr"])
+    assert len(of_all) == len(re.findall(r"\b(?:sum|max|min|count|avg) by \(", rule["expr"])), "never without by"
+    used = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
+    assert used <= set().union(*grouped(rule["expr"]))
+
+
+def test_a_source_that_never_answered_is_seen() -> None:
+    """It has no time of a last good look: what is compared must have the start of the process instead."""
+    (rule,) = [it for it in rules() if it["alert"] == "OrderNotifierNoGoodLook"]
+    assert "process_start_time_seconds" in {name for name, _ in selectors(rule["expr"])}
 
 
 def test_every_metric_is_watched() -> None:

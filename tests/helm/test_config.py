@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import helm_python
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from notifier.cli.main import program
+from notifier.config.sections import KafkaSettings
 from tests.helm import chart
 from tests.helm.chart import Object, Values
 
@@ -151,8 +153,28 @@ def test_what_the_chart_adds() -> None:
     sqlite = rendered({})
     assert sqlite["backend"] == {"type": "sqlite", "path": "/var/lib/order-notifier/notifier.db"}
     assert sqlite["api"] == {"host": "0.0.0.0", "port": 8080, "token_file": f"{HOME}/credentials/api/token"}
-    assert rendered(chart.KAFKA)["backend"]["instance_id"] == "${POD_NAME}", "static members"
-    assert "instance_id" not in rendered(chart.kafka(kind="Deployment"))["backend"], "its pods never come back"
+    stateful = rendered(chart.KAFKA)["backend"]
+    assert stateful["instance_id"] == "${POD_NAME}", "static members"
+    assert stateful["session_timeout"] == "20s", "else each restart of a pod would move its shards after all"
+    deployment = rendered(chart.kafka(kind="Deployment"))["backend"]
+    assert deployment.keys() == chart.KAFKA["config"]["backend"].keys(), "its pods never come back"
+
+
+def test_the_charts_defaults_are_the_programs() -> None:
+    """Where templates count with what is left out."""
+    settings = KafkaSettings.model_validate({"type": "kafka", "bootstrap_servers": ["kafka:9092"]})
+    replicas = {"replicaCount": settings.partitions}
+    chart.render({**chart.KAFKA, **replicas})
+    with pytest.raises(helm_python.HelmRenderError, match=f"for {settings.partitions} partitions"):
+        chart.render({**chart.KAFKA, "replicaCount": settings.partitions + 1})
+
+
+def test_the_api_tokens_may_lie_elsewhere() -> None:
+    """Then no Secret is waited for that nobody reads."""
+    objects = chart.render(chart.SWITCHES["api tokens of one's own"])
+    for _, spec in chart.pod_specs(objects):
+        assert "credential-api" not in {it["name"] for it in spec["volumes"]}
+        assert "credential-mine" in {it["name"] for it in spec["volumes"]}
 
 
 def test_what_is_given_wins() -> None:

@@ -30,7 +30,11 @@ def test_selectors_find_the_service_and_never_the_test(values: Values) -> None:
     selectors += [it["labelSelector"]["matchLabels"] for it in spec["template"]["spec"]["topologySpreadConstraints"]]
     selectors += [it["spec"]["selector"] for it in objects if it["kind"] == "Service"]
     selectors += [it["spec"]["selector"]["matchLabels"] for it in objects if it["kind"] == "PodDisruptionBudget"]
-    selectors += [it["spec"]["podSelector"]["matchLabels"] for it in objects if it["kind"] == "NetworkPolicy"]
+    selectors += [
+        it["spec"]["podSelector"]["matchLabels"]
+        for it in objects
+        if it["kind"] == "NetworkPolicy" and not it["metadata"]["name"].endswith("-test")
+    ]
     assert all(selects(selector, pod_labels(objects)) for selector in selectors)
     for test in (it for it in objects if it["kind"] == "Pod"):
         assert not any(selects(selector, test["metadata"]["labels"]) for selector in selectors)
@@ -176,7 +180,7 @@ def test_the_volume_stays_unless_asked() -> None:
 
 
 def test_network_policy() -> None:
-    policy = chart.one(chart.render(chart.example("everything")), "NetworkPolicy")["spec"]
+    policy = chart.one(chart.render(chart.example("everything")), "NetworkPolicy", "notifier")["spec"]
     test = chart.one(chart.render(chart.example("everything")), "Pod")["metadata"]["labels"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     sources = policy["ingress"][0]["from"]
@@ -193,5 +197,40 @@ def test_brokers_ports() -> None:
         "config": {"backend": {"type": "kafka", "bootstrap_servers": servers}},
         "networkPolicy": {"enabled": True},
     }
-    rules = chart.one(chart.render(values), "NetworkPolicy")["spec"]["egress"]
+    rules = chart.one(chart.render(values), "NetworkPolicy", "rides-order-notifier")["spec"]["egress"]
     assert [port["port"] for port in rules[-1]["ports"]] == [9094, 9095, 9092]
+
+
+def test_a_kafka_sink_reaches_its_brokers() -> None:
+    objects = chart.render(chart.SWITCHES["network policy with a sink"])
+    rules = chart.one(objects, "NetworkPolicy", "rides-order-notifier")["spec"]["egress"]
+    assert rules[-1] == {"ports": [{"port": 9095, "protocol": "TCP"}]}
+    without = chart.render(chart.SWITCHES["network policy"])
+    assert len(chart.one(without, "NetworkPolicy", "rides-order-notifier")["spec"]["egress"]) == len(rules) - 1
+
+
+def test_the_test_reaches_the_service_where_all_is_forbidden() -> None:
+    objects = chart.render(chart.example("everything"))
+    policy = chart.one(objects, "NetworkPolicy", "notifier-test")["spec"]
+    test = chart.one(objects, "Pod")["metadata"]["labels"]
+    assert selects(policy["podSelector"]["matchLabels"], test)
+    assert not selects(policy["podSelector"]["matchLabels"], pod_labels(objects))
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+    dns, service = policy["egress"]
+    assert [port["port"] for port in dns["ports"]] == [53, 53]
+    assert selects(service["to"][0]["podSelector"]["matchLabels"], pod_labels(objects))
+    ports = chart.container(chart.pod_spec(objects))["ports"]
+    assert [port["port"] for port in service["ports"]] == [port["containerPort"] for port in ports]
+    assert "NetworkPolicy" not in chart.kinds(chart.render())
+
+
+def test_annotations() -> None:
+    """Commands go to the service's container, whatever stands beside it; the checksum is the chart's."""
+    values = {**chart.SWITCHES["annotated"], "podAnnotations": {"a": "b", "checksum/config": "mine"}}
+    found = chart.workload(chart.render(values))
+    assert found["metadata"]["annotations"] == {"reloader.stakater.com/auto": "true"}
+    pod = found["spec"]["template"]["metadata"]["annotations"]
+    assert pod.pop("checksum/config") != "mine"
+    assert pod == {"a": "b", "kubectl.kubernetes.io/default-container": "notifier"}
+    assert "annotations" not in chart.workload(chart.render())["metadata"]

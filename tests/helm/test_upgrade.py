@@ -57,7 +57,7 @@ def test_a_new_release_changes_the_image_alone() -> None:
     """Neither the chart's version nor the program's is in the pods' labels or in the checksum."""
     template = pods({})
     assert chart.loaded().version not in str(template["metadata"])
-    assert set(template["metadata"]["annotations"]) == {"checksum/config"}
+    assert set(template["metadata"]["annotations"]) == {"checksum/config", "kubectl.kubernetes.io/default-container"}
 
 
 def test_immutable_fields_do_not_depend_on_the_backend() -> None:

@@ -139,6 +139,16 @@ def test_what_is_copied_is_there_and_nothing_else_is_sent() -> None:
     assert not ignored("notifier/backends/tables.sql")
 
 
+def test_every_file_of_the_package_is_sent_and_built_in() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    built = {"*.py", *(data.removeprefix("**/") for data in project["tool"]["setuptools"]["package-data"]["notifier"])}
+    files = [path for path in (ROOT / "notifier").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert len(files) > 300
+    for path in files:
+        assert not ignored(path.relative_to(ROOT).as_posix()), path
+        assert any(fnmatch.fnmatch(path.name, pattern) for pattern in built), path
+
+
 def test_the_packages_license_and_readme_are_sent() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for name in (project["readme"], *project["license-files"]):

@@ -15,6 +15,7 @@
 {{- $_ := set $backend "path" (printf "%s/notifier.db" (include "order-notifier.dataDir" .)) -}}
 {{- else if eq .Values.kind "StatefulSet" -}}
 {{- $_ := set $backend "instance_id" "${POD_NAME}" -}}
+{{- $_ := set $backend "session_timeout" "20s" -}}
 {{- end -}}
 {{- $_ := set $config "backend" (mergeOverwrite $backend (default (dict) $config.backend)) -}}
 {{- if .Values.messages -}}
@@ -27,6 +28,11 @@
 {{/* What the program reads once, at its start: pods roll when it changes. Credentials are read again instead. */}}
 {{- define "order-notifier.checksum" -}}
 {{- printf "%s%s" (include "order-notifier.config" .) (empty .Values.messages | ternary "" (toYaml .Values.messages)) | sha256sum -}}
+{{- end -}}
+
+{{/* Not empty when the tokens of the API come from a file that the values name themselves: then no Secret is mounted for it. */}}
+{{- define "order-notifier.ownTokenFile" -}}
+{{- dig "api" "token_file" "" .Values.config -}}
 {{- end -}}
 
 {{- define "order-notifier.port" -}}
@@ -60,6 +66,11 @@
 
 {{/* What no schema can say: numbers that must fit each other. */}}
 {{- define "order-notifier.validate" -}}
+{{- $host := dig "api" "host" "0.0.0.0" .Values.config -}}
+{{- if has $host (list "127.0.0.1" "localhost" "::1") -}}
+{{- fail (printf "config.api.host is %s: probes and the Service come from outside the pod; leave it out" $host) -}}
+{{- end -}}
+{{- include "order-notifier.validateScaling" . -}}
 {{- if eq (include "order-notifier.backend" .) "kafka" -}}
 {{- $partitions := dig "backend" "partitions" 12 .Values.config | int -}}
 {{- $most := int .Values.replicaCount -}}
@@ -69,11 +80,35 @@
 {{- fail (printf "up to %d replicas for %d partitions (config.backend.partitions): those beyond own no orders and never get ready; ask for %d at most" $most $partitions $partitions) -}}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.keda.enabled (not .Values.keda.prometheus.serverAddress) -}}
-{{- fail "keda.prometheus.serverAddress is missing: KEDA asks Prometheus for the lag, as at http://prometheus-operated.monitoring:9090" -}}
-{{- end -}}
 {{- $pdb := .Values.podDisruptionBudget -}}
 {{- if and (not (kindIs "invalid" $pdb.minAvailable)) (not (kindIs "invalid" $pdb.maxUnavailable)) -}}
 {{- fail "podDisruptionBudget: give minAvailable or maxUnavailable, not both" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "order-notifier.validateScaling" -}}
+{{- if and .Values.keda.enabled (not .Values.keda.prometheus.serverAddress) -}}
+{{- fail "keda.prometheus.serverAddress is missing: KEDA asks Prometheus for the lag, as at http://prometheus-operated.monitoring:9090" -}}
+{{- end -}}
+{{- with .Values.keda -}}
+{{- if and .enabled (gt (int .minReplicaCount) (int .maxReplicaCount)) -}}
+{{- fail (printf "keda.minReplicaCount is %d and keda.maxReplicaCount %d: the least is more than the most" (int .minReplicaCount) (int .maxReplicaCount)) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.autoscaling -}}
+{{- if .enabled -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- fail (printf "autoscaling.minReplicas is %d and autoscaling.maxReplicas %d: the least is more than the most" (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- $targets := dict "cpu" .targetCPUUtilizationPercentage "memory" .targetMemoryUtilizationPercentage -}}
+{{- if not (or $targets.cpu $targets.memory) -}}
+{{- fail "autoscaling has nothing to go by: give targetCPUUtilizationPercentage or targetMemoryUtilizationPercentage" -}}
+{{- end -}}
+{{- range $resource, $target := $targets -}}
+{{- if and $target (not (dig "requests" $resource "" $.Values.resources)) -}}
+{{- fail (printf "autoscaling goes by a share of what is requested: give resources.requests.%s" $resource) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -5,10 +5,8 @@ metadata:
   labels:
     {{- mergeOverwrite (dict) .Values.commonLabels .Values.podLabels (include "order-notifier.selectorLabels" . | fromYaml) | toYaml | nindent 4 }}
   annotations:
-    checksum/config: {{ include "order-notifier.checksum" . }}
-    {{- with .Values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- $own := dict "checksum/config" (include "order-notifier.checksum" .) }}
+    {{- mergeOverwrite (dict "kubectl.kubernetes.io/default-container" "notifier") .Values.podAnnotations $own | toYaml | nindent 4 }}
 spec:
   serviceAccountName: {{ include "order-notifier.serviceAccountName" . }}
   automountServiceAccountToken: false
@@ -133,9 +131,11 @@ envFrom:
 - name: config
   mountPath: {{ include "order-notifier.home" . }}/config
   readOnly: true
+{{- if not (include "order-notifier.ownTokenFile" .) }}
 - name: credential-api
   mountPath: {{ include "order-notifier.home" . }}/credentials/api
   readOnly: true
+{{- end }}
 {{- range $name, $credential := .Values.credentials }}
 - name: credential-{{ $name }}
   mountPath: {{ include "order-notifier.home" $ }}/credentials/{{ $name }}
@@ -154,6 +154,7 @@ envFrom:
 - name: config
   configMap:
     name: {{ include "order-notifier.fullname" . }}
+{{- if not (include "order-notifier.ownTokenFile" .) }}
 - name: credential-api
   secret:
     secretName: {{ include "order-notifier.apiSecret" . }}
@@ -161,6 +162,7 @@ envFrom:
     items:
       - key: {{ .Values.api.existingSecretKey }}
         path: {{ .Values.api.existingSecretKey }}
+{{- end }}
 {{- range $name, $credential := .Values.credentials }}
 - name: credential-{{ $name }}
   secret:
