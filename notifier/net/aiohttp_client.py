@@ -16,6 +16,7 @@ from notifier.net.failures import MAPPED, failed
 from notifier.net.fetch import Request, Response
 from notifier.net.guard import ForbiddenAddress, Guard
 from notifier.net.names import Resolver
+from notifier.net.unpack import unpack
 
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # aiohttp's own; ours are fixed
 HEADERS: Mapping[str, str] = MappingProxyType({"Accept-Encoding": "gzip, deflate", "User-Agent": "order-notifier"})
@@ -75,6 +76,8 @@ class AiohttpFetch:
             body = content.read_nowait() if content.is_eof() else await self._drain(answer)
             if len(body) > self._max_body:
                 raise self._too_large()
+            if encoding := answer.headers.get("Content-Encoding"):
+                body = unpack(body, encoding, self._max_body)
         except MAPPED as error:
             answer.close()
             raise self._failed(error) from error
@@ -94,7 +97,7 @@ class AiohttpFetch:
     # --- inside ------------------------------------------------------------------------------------------------
 
     async def _drain(self, answer: aiohttp.ClientResponse) -> bytes:
-        """A body that did not come with its headers. The cap is on what comes out of gzip, chunk by chunk."""
+        """A body that did not come with its headers, as it travels: what is packed is unpacked when it is whole."""
         if (answer.content_length or 0) > self._max_body:
             raise self._too_large()
         parts: list[bytes] = []
@@ -144,6 +147,7 @@ class AiohttpFetch:
             headers=self._headers,
             skip_auto_headers=AUTO_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # see `unpack`
             middlewares=(_once,),
         )
 

@@ -48,6 +48,7 @@ def sends(*parts: bytes, pause: float = 0.0, then_close: bool = True) -> Script:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+NOT_GZIP = HEAD + b"Connection: close\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +66,8 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
             [HEAD, b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\n"],
             Reason.TIMEOUT,
         ),  # the client's parser is silent here
-        ([HEAD + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + b"not gzip at all ...."], Reason.UNREADABLE),
-        ([HEAD + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n", b"not gzip at all ...."], Reason.UNREADABLE),
+        ([NOT_GZIP + b"not gzip at all ...."], Reason.UNREADABLE),
+        ([NOT_GZIP, b"not gzip at all ...."], Reason.UNREADABLE),
     ],
 )
 @pytest.mark.parametrize("closes", [True, False])
@@ -148,6 +149,34 @@ async def test_packed_answers_are_unpacked(fetch: AiohttpFetch, peer: Peer, enco
     peer.always = http(200, packed(encoding, body), content_encoding=encoding.removeprefix("raw "))
     assert (await fetch(Request(f"{peer.url}/order"))).body == body
     assert peer.requests[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 9, 30])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw deflate"])
+async def test_a_packed_answer_that_lacks_its_end_is_unreadable(
+    fetch: AiohttpFetch, peer: Peer, encoding: str, cut: int
+) -> None:
+    """Even where all of the text is there: its checksum is not."""
+    whole = packed(encoding, b'{"status": "complete", "number": "0123456789"}')
+    peer.always = http(200, whole[:-cut], content_encoding=encoding.removeprefix("raw "))
+    assert (await failure(fetch(Request(f"{peer.url}/order")))).reason is Reason.UNREADABLE
+
+
+async def test_a_packed_answer_with_a_wrong_checksum_is_unreadable(fetch: AiohttpFetch, peer: Peer) -> None:
+    whole = bytearray(gzip.compress(b'{"status": "complete"}'))
+    whole[-6] ^= 1
+    peer.always = http(200, bytes(whole), content_encoding="gzip")
+    assert (await failure(fetch(Request(f"{peer.url}/order")))).reason is Reason.UNREADABLE
+
+
+async def test_gzip_of_several_members_and_names_of_encodings(fetch: AiohttpFetch, peer: Peer) -> None:
+    for name, body in {"x-gzip": gzip.compress(b"ab") + gzip.compress(b"cd"), "Identity": b"abcd"}.items():
+        peer.always = http(200, body, content_encoding=name)
+        assert (await fetch(Request(f"{peer.url}/order"))).body == b"abcd"
+    peer.always = http(200, b"", content_encoding="gzip")
+    assert (await fetch(Request(f"{peer.url}/order"))).body == b""
+    peer.always = http(200, b"abcd", content_encoding="br")
+    assert (await failure(fetch(Request(f"{peer.url}/order")))).reason is Reason.UNREADABLE
 
 
 @pytest.mark.parametrize("chunked", [False, True])
