@@ -83,6 +83,7 @@ class Conflict(NotifierError):
 class LookFailed(NotifierError):
     """A look without a snapshot. `after`: not before this many seconds (Retry-After), for this order.
 
+    `detail` may hold the other side's words, for `why` alone; `logged` is what a log may say, by default the same.
     `sent`: False where it is sure that nothing of the request went out.
     """
 
@@ -94,10 +95,12 @@ class LookFailed(NotifierError):
         after: float | None = None,
         status: int | None = None,
         sent: bool = True,
+        logged: str | None = None,
     ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
+        self.logged = detail if logged is None else logged
         self.after = after
         self.status = status
         self.sent = sent

@@ -11,12 +11,15 @@ from notifier.routing.line import Wait
 
 
 class NotableLook(Protocol):
-    """A look that was not simply unchanged. `outcome`: accepted, stale, doubtful, or the reason of a failure."""
+    """A look that was not simply unchanged. `outcome`: accepted, stale, doubtful, or the reason of a failure.
+
+    `ended` is None for one that is still being repeated.
+    """
 
     @property
     def began(self) -> Instant: ...
     @property
-    def ended(self) -> Instant: ...
+    def ended(self) -> Instant | None: ...
     @property
     def outcome(self) -> str: ...
     @property

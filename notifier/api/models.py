@@ -113,9 +113,10 @@ class CloudEventShape(Shape):
 
 class LookShape(Shape):
     began: Time
-    ended: Time
+    ended: Time | None
+    """Null while it is being repeated."""
     outcome: str
-    """`accepted`, `stale`, `doubtful`, or why it failed."""
+    """`accepted`, `stale`, `doubtful`, or why it failed, or has failed so far."""
     detail: str
 
 

@@ -56,7 +56,7 @@ def _polled(live: Live | None, state: State | None) -> shapes.Json:
         "looks": [
             {
                 "began": to_text(look.began),
-                "ended": to_text(look.ended),
+                "ended": optional_text(look.ended),
                 "outcome": look.outcome,
                 "detail": look.detail,
             }

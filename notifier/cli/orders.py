@@ -77,10 +77,11 @@ def story(told: Mapping[str, Any]) -> Iterable[str]:
     polled = told["polled"]
     yield f"polled: last good {polled['last_ok_at'] or 'never'}, next {polled['next_poll_at'] or 'not planned here'}"
     if polled["last_error"]:
-        yield f"  failing: {polled['last_error']}, {polled['failures']} times in a row"
+        yield f"  failing: {polled['last_error']}, {_how_long(polled['failures'])}"
     for look in polled["looks"]:
         detail = f" ({show.clean(look['detail'])})" if look["detail"] else ""
-        yield f"  {look['began']}  {look['outcome']}{detail}"
+        going_on = "" if look["ended"] else ", being tried again"
+        yield f"  {look['began']}  {look['outcome']}{detail}{going_on}"
     yield f"events: {len(told['events'])}" if told["events"] else "events: none yet"
     for event in told["events"]:
         yield from _event(event)
@@ -89,6 +90,10 @@ def story(told: Mapping[str, Any]) -> Iterable[str]:
         yield from (f"  {_held(delivery)}" for delivery in told["held_back"])
     if not told.get("complete", True):
         yield "older events and deliveries are not shown"
+
+
+def _how_long(failures: int) -> str:
+    return f"{show.counted(failures, 'time')} in a row" if failures else "in the look under way"
 
 
 def _event(event: Mapping[str, Any]) -> Iterable[str]:

@@ -30,6 +30,14 @@ class Refusing(Protocol):
     def refusal(self, response: Response, /) -> str: ...
 
 
+class Looking(Protocol):
+    """Who looks, and wants to know how it goes where it takes long."""
+
+    def struggles(self, since: Instant, failure: LookFailed | None, /) -> None:
+        """After each failed attempt of a look, begun at `since`, that may go on; None: one succeeded."""
+        ...
+
+
 class OrderApi:
     """All looks at one source's orders. One credential, one budget, one breaker."""
 
@@ -61,7 +69,7 @@ class OrderApi:
         self._rejected = ""  # the header that opened the breaker
         self._tell: Callable[[Instant], None] | None = None
 
-    async def get(self, request: Request) -> bytes:
+    async def get(self, request: Request, looking: Looking | None = None) -> bytes:
         """The body of a 200. LookFailed for everything else; `after` where the API said when to come again."""
         began = self._clock.monotonic()
         if not self._breaker.closed and not self._reopened(began):
@@ -75,7 +83,7 @@ class OrderApi:
         except LookFailed as failure:
             if not worth_repeating(failure):
                 raise
-            return await self._repeat(request, failure, began + self._retry_for)
+            return await self._repeat(request, failure, began + self._retry_for, looking)
 
     def on_hold(self, callback: Callable[[Instant], None]) -> None:
         """`callback(until)` when an answer holds the whole credential, for the other replicas to know."""
@@ -130,8 +138,22 @@ class OrderApi:
             raise self._held_back(now)  # the token was rejected while we stood in line
         return now
 
-    async def _repeat(self, request: Request, first: LookFailed, deadline: float) -> bytes:
+    async def _repeat(self, request: Request, first: LookFailed, deadline: float, looking: Looking | None) -> bytes:
+        now = self._clock.monotonic()
+        since = self._clock.now() - round((now - deadline + self._retry_for) * 1000)
+
+        def tell(failure: LookFailed | None) -> None:
+            if looking is not None:
+                looking.struggles(since, failure)
+
         async def attempt() -> bytes:
+            try:
+                return await once()
+            except LookFailed as failure:
+                tell(failure)
+                raise
+
+        async def once() -> bytes:
             now = self._clock.monotonic()
             if not self._breaker.closed and not self._reopened(now):
                 return await self._probe(request, now)
@@ -139,7 +161,8 @@ class OrderApi:
             await self._line_up(deadline)
             return await self._ask(request, header)
 
-        return await Repeats(
+        tell(first)
+        body = await Repeats(
             attempt,
             first,
             deadline,
@@ -148,6 +171,8 @@ class OrderApi:
             spread=self._spread,
             sleep=self._sleep,
         ).run()
+        tell(None)
+        return body
 
     # --- a throttled or a rejected credential ------------------------------------------------------------------
 

@@ -57,7 +57,8 @@ class Repeats:
             body: bytes = await retrying(self._once)
         except NoRoom:
             last = self._last
-            raise LookFailed(last.reason, last.detail, after=self._held() or last.after, status=last.status) from None
+            after = self._held() or last.after
+            raise LookFailed(last.reason, last.detail, after=after, status=last.status, logged=last.logged) from None
         return body
 
     async def _once(self) -> bytes:

@@ -93,12 +93,16 @@ class Desk:
             if order is not None:
                 known = order.source in self.config.sources
                 due = order.was_due if order.due is None and order.busy else order.due
+                looks, error, trouble = self._notable.of(key), order.error, order.trouble
+                if trouble is not None:
+                    looks += (NotableLook(trouble.since, None, trouble.reason, trouble.detail),)
+                    error = trouble.reason
                 return Live(
                     next_poll_at=due if known else None,
                     last_ok_at=order.last_ok,
-                    last_error=order.error if known else Reason.UNKNOWN_SOURCE,
+                    last_error=error if known else Reason.UNKNOWN_SOURCE,
                     failures=order.failures,
-                    looks=self._notable.of(key),
+                    looks=looks,
                 )
         return None
 

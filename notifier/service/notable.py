@@ -10,10 +10,13 @@ ORDERS = 10_000
 
 
 class NotableLook(NamedTuple):
-    """A look that was not simply unchanged. `outcome`: accepted, stale, doubtful, or the reason of a failure."""
+    """A look that was not simply unchanged. `outcome`: accepted, stale, doubtful, or the reason of a failure.
+
+    `ended` is None for one that is still being repeated.
+    """
 
     began: Instant
-    ended: Instant
+    ended: Instant | None
     outcome: str
     detail: str
 

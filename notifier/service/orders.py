@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from notifier import codec
 from notifier.cadence import Known
+from notifier.errors import LookFailed
 from notifier.model import Instant, Phase, State
 from notifier.net.fetch import Request
 from notifier.tracking.orders import calm
@@ -20,6 +21,14 @@ Gone: TypeAlias = Literal["", "dropped", "detached"]
 """Removed or retired: an answer that arrives then no longer counts. Its shard's lease has ended: it does."""
 
 
+class Trouble(NamedTuple):
+    """How a look goes that has failed so far, but has not ended."""
+
+    since: Instant
+    reason: str
+    detail: str
+
+
 class Rare(NamedTuple):
     """What most orders have nothing of: one place in memory for all of it."""
 
@@ -28,6 +37,7 @@ class Rare(NamedTuple):
     lost_since: Instant | None = None
     not_before: Instant | None = None
     ends: Instant | None = None
+    trouble: Trouble | None = None
 
 
 NOTHING = Rare()
@@ -85,6 +95,11 @@ class Order:
         return self._rare.error
 
     @property
+    def trouble(self) -> Trouble | None:
+        """What the look under way has met with so far; for the last one to its end see `error`."""
+        return self._rare.trouble if self.busy else None
+
+    @property
     def terminal_since(self) -> Instant | None:
         return self._rare.terminal_since
 
@@ -96,6 +111,12 @@ class Order:
         """A look of which nothing could be remembered but that it failed."""
         self.failures += 1
         self._rare = self._rare._replace(error=reason)
+
+    def struggles(self, since: Instant, failure: LookFailed | None) -> None:
+        """See `net.order_api.Looking`."""
+        trouble = None if failure is None else Trouble(since, failure.reason, failure.detail)
+        rare = self._rare._replace(trouble=trouble)
+        self._rare = NOTHING if rare == NOTHING else rare
 
     def unchanged(self, digest: bytes) -> bool:
         """Is an answer of this digest the last accepted one, and no news? A short packed state holds it as it is."""
@@ -114,7 +135,7 @@ class Order:
         return codec.unpack_watch(self.watch).ids
 
     def known(self) -> Known:
-        error, terminal_since, lost_since, not_before, ends = self._rare
+        error, terminal_since, lost_since, not_before, ends, _ = self._rare
         return Known(
             phase=self.phase,
             spread=spread(self.key),

@@ -103,7 +103,7 @@ class Poller:
         self._tallies.lags.observe(began - order.was_due)
         try:
             try:
-                body = await source.api.get(order.target or self._aim(order, source))
+                body = await source.api.get(order.target or self._aim(order, source), order)
                 digest = hashlib.blake2b(body, digest_size=16, key=source.adapter.salt).digest()
                 if order.unchanged(digest):
                     order.last_ok = order.began = began
@@ -235,7 +235,7 @@ class Poller:
 
     def _failed(self, order: Order, failure: LookFailed, began: Instant) -> Look:
         if (times := self._repeats.ok((order.source, failure.reason), self._clock.monotonic())) is not None:
-            log.warning("look_failed", source=order.source, reason=failure.reason, detail=failure.detail, times=times)
+            log.warning("look_failed", source=order.source, reason=failure.reason, detail=failure.logged, times=times)
         ended = max(began, self._clock.now())
         return Look(
             began=began,

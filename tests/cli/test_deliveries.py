@@ -84,3 +84,17 @@ def test_why_tells_every_attempt_and_what_is_held_back() -> None:
     assert "rule r, sink mail to a***@example.org: delivered, 2 attempts, in message m7" in lines
     at = lines.index("2026-11-21T10:00:00.000Z  451 deferred, 120 ms")
     assert lines[at + 1] == "2026-11-21T10:05:00.000Z  250, 90 ms"
+
+
+def test_why_tells_how_a_look_goes_that_has_not_ended() -> None:
+    began, ended = "2026-11-21T10:00:00.000Z", "2026-11-21T10:00:30.000Z"
+    look = {"began": began, "ended": None, "outcome": "connection", "detail": "not connected: Connection refused"}
+    polled = {"last_ok_at": None, "next_poll_at": began, "last_error": "connection", "failures": 0, "looks": [look]}
+    told = {"key": "trips/1", "status": None, "phase": "unknown", "polled": polled, "events": [], "held_back": []}
+    lines = [line.strip() for line in story(told)]
+    assert "failing: connection, in the look under way" in lines
+    assert f"{began}  connection (not connected: Connection refused), being tried again" in lines
+    polled |= {"failures": 1, "looks": [look | {"ended": ended}]}
+    lines = [line.strip() for line in story(told)]
+    assert "failing: connection, 1 time in a row" in lines
+    assert f"{began}  connection (not connected: Connection refused)" in lines
