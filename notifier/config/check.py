@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from notifier.config import addresses, messages
+from notifier.config import addresses, behind, messages
 from notifier.config.rules import TEMPLATES
 from notifier.config.text import Where
 from notifier.config.tokens import read_tokens
@@ -153,18 +153,19 @@ def _send(draft: Draft, sink: str, to: object, where: Where) -> Found:
         yield (*where, "sink"), messages.unknown("sink", sink, draft.names("sinks"))
         return
     settings = draft.sinks.get(sink)
-    if settings is None:
+    kind = behind.sink_settings(draft.values["sinks"][sink]) if settings is None else type(settings)
+    if kind is None:
         return
     if to is None:
-        if settings.people:
+        if kind.people:
             yield (*where, "to"), "is missing: write recipients, or a list of addresses"
-        elif settings.address is not None and getattr(settings, "url", None) is None:
+        elif settings is not None and settings.address is not None and getattr(settings, "url", None) is None:
             yield where, f"the sink {sink} has no url: give it one, or send to: recipients"
-    elif settings.address is None:
+    elif kind.address is None:
         yield (*where, "to"), f"the sink {sink} sends to one place only: leave this out"
     elif isinstance(to, list):
         for at, address in enumerate(to):
-            if isinstance(address, str) and (problem := _refused(address, settings.address)):
+            if isinstance(address, str) and (problem := _refused(address, kind.address)):
                 yield (*where, "to", at), problem
 
 
@@ -184,3 +185,7 @@ def _watches(draft: Draft) -> Found:
                 yield ("watches", number, *where), message
             elif body["source"] not in known:
                 yield ("watches", number, "source"), messages.unknown("source", body["source"], known)
+            else:
+                source = draft.values["sources"][body["source"]]
+                for place, problem in behind.wrong_ids(source, body.get("ids")):
+                    yield ("watches", number, "ids", *place), problem

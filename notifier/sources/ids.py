@@ -7,6 +7,8 @@ from notifier.errors import Problem
 from notifier.sources.base import SourceSettings
 from notifier.sources.checks import id_text
 
+MISSING_ACCOUNT = "is missing: give it in `ids`, or as `account` of the source"
+
 
 class IdsError(ValueError):
     """Ids that cannot be used. `problems` have the names as paths."""
@@ -21,11 +23,18 @@ def check_ids(settings: SourceSettings, ids: Mapping[str, object]) -> dict[str, 
 
     Accounts may be missing here: `resolve` takes them from the source.
     """
-    names = settings.id_names()
+    checked, problems = examine_ids(ids, settings.id_names())
+    if problems:
+        raise IdsError(problems)
+    return checked
+
+
+def examine_ids(ids: Mapping[str, object], names: tuple[str, ...] | None) -> tuple[dict[str, str], list[Problem]]:
+    """The ids of a watch as texts, and what is wrong with them. `names`: those that they may use; None: any."""
     checked: dict[str, str] = {}
     problems: list[Problem] = []
     for name, value in ids.items():
-        if name not in names:
+        if names is not None and name not in names:
             problems.append(Problem(str(name), f"is not an id of this source: use {', '.join(names)}"))
             continue
         try:
@@ -34,9 +43,7 @@ def check_ids(settings: SourceSettings, ids: Mapping[str, object]) -> dict[str, 
             problems.append(Problem(name, str(error)))
     if "order_id" not in ids:
         problems.append(Problem("order_id", "is missing: give the order's id at this source"))
-    if problems:
-        raise IdsError(problems)
-    return checked
+    return checked, problems
 
 
 def resolve(settings: SourceSettings, ids: Mapping[str, str]) -> dict[str, str]:
@@ -47,8 +54,7 @@ def resolve(settings: SourceSettings, ids: Mapping[str, str]) -> dict[str, str]:
             resolved[name] = settings.account[name]
     missing = [name for name in settings.id_names() if name not in resolved and name not in settings.optional_ids]
     if missing:
-        advice = "is missing: give it in `ids`, or as `account` of the source"
-        raise IdsError([Problem(name, advice) for name in missing])
+        raise IdsError([Problem(name, MISSING_ACCOUNT) for name in missing])
     return resolved
 
 

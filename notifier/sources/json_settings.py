@@ -107,7 +107,26 @@ class JsonSettings(SourceSettings):
         return self
 
     def id_names(self) -> tuple[str, ...]:
-        return ("order_id", *(name for name in _names(self.url, self.headers) if name != "order_id"))
+        return _id_names(self.url, self.headers)
+
+
+def template_names(values: object) -> tuple[str, ...] | None:
+    """`id_names` of settings that are not valid; None where not even their templates can be read."""
+    if not isinstance(values, Mapping):
+        return None
+    url, headers = values.get("url"), values.get("headers", {})
+    if not isinstance(url, str) or not isinstance(headers, Mapping):
+        return None
+    if not all(isinstance(text, str) for text in headers.values()):
+        return None
+    try:
+        return _id_names(url, headers)
+    except ValueError:
+        return None
+
+
+def _id_names(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    return ("order_id", *(name for name in _names(url, headers) if name != "order_id"))
 
 
 def _names(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:

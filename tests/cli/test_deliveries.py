@@ -1,5 +1,7 @@
 """`notifier deliveries` and `why`: what was held back, until when and why, and every attempt."""
 
+from typing import Any
+
 import orjson
 
 from notifier.cli.orders import story
@@ -90,7 +92,8 @@ def test_why_tells_how_a_look_goes_that_has_not_ended() -> None:
     began, ended = "2026-11-21T10:00:00.000Z", "2026-11-21T10:00:30.000Z"
     look = {"began": began, "ended": None, "outcome": "connection", "detail": "not connected: Connection refused"}
     polled = {"last_ok_at": None, "next_poll_at": began, "last_error": "connection", "failures": 0, "looks": [look]}
-    told = {"key": "trips/1", "status": None, "phase": "unknown", "polled": polled, "events": [], "held_back": []}
+    order = {"key": "trips/1", "status": None, "phase": "unknown"}
+    told: dict[str, Any] = {**order, "polled": polled, "events": [], "held_back": []}
     lines = [line.strip() for line in story(told)]
     assert "failing: connection, in the look under way" in lines
     assert f"{began}  connection (not connected: Connection refused), being tried again" in lines

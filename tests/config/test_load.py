@@ -280,8 +280,57 @@ def test_watches_are_checked_against_the_sources(tmp_path: Path) -> None:
 
 
 def test_a_watch_is_not_blamed_for_its_source(tmp_path: Path) -> None:
-    content = "sources: {a: {type: progress}}\nwatches: [{source: a, ids: {order_id: 1}}]\n"
+    content = "sources: {a: {type: progress}}\nwatches: [{source: a, ids: {order_id: 1, client_id: c}}]\n"
     assert list(problems(tmp_path, content)) == ["sources.a.token"]
+
+
+@pytest.mark.parametrize(
+    ("source", "ids", "wrong"),
+    [
+        (
+            "type: progress",
+            "{order_id: a/b, company_id: 1}",
+            {"company_id": "use order_id, client_id", "order_id": "/"},
+        ),
+        ("type: progress", "{client_id: c}", {"order_id": "is missing"}),
+        ("type: progress", "{order_id: 1}", {"client_id": "as `account` of the source"}),
+        ("type: progress, account: {client_id: c}", "{order_id: 1}", {}),
+        ("type: progress, account: nobody", "{order_id: 1}", {}),  # what its account is, nobody knows
+        ("type: business_v2", "{order_id: 1}", {}),
+        ("type: json, url: '/{shop}/{order_id}'", "{order_id: 1, x: 2, shop: s}", {"x": "use order_id, shop"}),
+        ("type: json, url: '/{shop}/{order_id}'", "{order_id: 1}", {"shop": "as `account` of the source"}),
+        ("type: json, url: '/{order_id', headers: {A: 5}", "{order_id: 1, x: 2}", {}),
+        ("type: json, url: '/{order_id'", "{order_id: 1, x: 2}", {}),
+        ("type: no_such", "{order_id: '', x: 1}", {"order_id": "1 to 128"}),
+        ("poll: {}", "{order_id: 1}", {}),
+    ],
+)
+def test_a_watch_is_examined_though_its_source_is_wrong(
+    tmp_path: Path, source: str, ids: str, wrong: Mapping[str, str]
+) -> None:
+    """All errors at once: none waits behind another one."""
+    content = f"sources: {{a: {{{source}, timeout: never}}}}\nwatches: [{{source: a, ids: {ids}}}]\n"
+    found = problems(tmp_path, content)
+    told = {path.removeprefix("watches[0].ids."): said for path, said in found.items() if path.startswith("watches")}
+    assert told.keys() == wrong.keys()
+    assert all(wrong[name] in said for name, said in told.items())
+    assert any(path.startswith("sources.a") for path in found)
+
+
+@pytest.mark.parametrize(
+    ("sink", "to", "said"),
+    [
+        ("type: email", "", "is missing"),
+        ("type: sms, gateway: no_such", "", "is missing"),
+        ("type: email, host: h", ", to: [nobody]", "address"),
+        ("type: console", ", to: recipients", "leave this out"),
+    ],
+)
+def test_a_send_is_examined_though_its_sink_is_wrong(tmp_path: Path, sink: str, to: str, said: str) -> None:
+    content = f"sinks: {{s: {{{sink}, no_such_key: 1}}}}\nrules: [{{name: r, when: {{}}, send: [{{sink: s{to}}}]}}]\n"
+    found = problems(tmp_path, content)
+    assert said in str([said for path, said in found.items() if path.startswith("rules[0].send[0].to")])
+    assert any(path.startswith("sinks.s") for path in found)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])
