@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from notifier.api.desk import Desk
 from notifier.errors import Reason
 from notifier.model import Delivery, Instant
-from notifier.routing.line import Wait, aside, wait
+from notifier.routing.line import Wait, aside, concern, wait
 
 
 async def waits(desk: Desk, deliveries: Iterable[Delivery]) -> Mapping[str, Wait]:
@@ -14,11 +14,12 @@ async def waits(desk: Desk, deliveries: Iterable[Delivery]) -> Mapping[str, Wait
     pending = [each for each in deliveries if each.state == "pending"]
     if not pending:
         return {}
-    lanes: defaultdict[tuple[str, str | None, str], list[Delivery]] = defaultdict(list)
+    known: defaultdict[tuple[str, str | None, str], list[Delivery]] = defaultdict(list)
     for each in await desk.view.waiting({each.key for each in pending}):
-        lanes[each.lane].append(each)
+        known[each.sink, each.to, each.key].append(each)
     now = desk.clock.now()
-    return {each.id: _wait(desk, each, lanes[each.lane], now) for each in pending}
+    queues = {each.id: [it for it in known[each.sink, each.to, each.key] if concern(it, each)] for each in pending}
+    return {each.id: _wait(desk, each, queues[each.id], now) for each in pending}
 
 
 def _wait(desk: Desk, delivery: Delivery, queue: Sequence[Delivery], now: Instant) -> Wait:

@@ -88,10 +88,15 @@ def drop(delivery: Delivery, verdict: Drop, now: Instant) -> Delivery:
 
 
 def hold(delivery: Delivery, verdict: Hold) -> Delivery:
-    """Put off: it leaves the message that it was part of. What a cap holds back waits for the digest of its address."""
-    group = DIGEST if verdict.reason == Reason.CAPPED else delivery.group
+    """Put off: it leaves the message that it was to be part of. What a cap holds back waits for its address's digest.
+
+    Once attempted a message stays that message: it may have arrived, and then a repeat must say the same.
+    """
+    begun = delivery.tries > 0
+    group = DIGEST if verdict.reason == Reason.CAPPED and not begun else delivery.group
+    message = delivery.message if begun else None
     return msgspec.structs.replace(
-        delivery, state="pending", due=verdict.until, held=verdict.reason, group=group, message=None
+        delivery, state="pending", due=verdict.until, held=verdict.reason, group=group, message=message
     )
 
 
@@ -109,7 +114,8 @@ def bind(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
         return tuple(deliveries)
     ids = [each.id for each in deliveries]
     id = ids[0] if len(ids) == 1 else str(uuid5(_NAMESPACE, "\n".join(ids)))
-    return tuple(msgspec.structs.replace(each, message=id) for each in deliveries)
+    # All are due with the first: from now on none of them waits for a time of its own.
+    return tuple(msgspec.structs.replace(each, message=id, due=first.due) for each in deliveries)
 
 
 def retry(delivery: Delivery, now: Instant) -> Delivery:

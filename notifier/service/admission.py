@@ -82,7 +82,7 @@ class Admission:
     async def _full_until(self, lanes: Lanes, lead: Delivery, way: Way, now: Instant) -> Instant | None:
         """None: there is room under the caps and the sink's own budget, and it is taken."""
         assert lead.to is not None  # nobody else is told by a sink for people
-        if lead.message is None and not critical(lead, self._runtime().rule(lead.rule)):
+        if lead.message is None and not lead.tries and not critical(lead, self._runtime().rule(lead.rule)):
             until = lanes.held_back(lead, now) if lead.group != DIGEST else None
             if until is not None:
                 return until

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec.structs import replace
 
 from notifier.errors import Reason
-from notifier.model import Delivery, Instant
+from notifier.model import DIGEST, Delivery, Instant
 from notifier.routing import line
 from notifier.routing.gate import DEFERRED
 
@@ -44,14 +44,15 @@ class Lane:
         self.held_until: Instant = 0
         self.removed: dict[str, Instant] = {}
 
-    def turn(self, now: Instant, disabled: bool) -> tuple[Delivery, Instant]:
-        """Whose turn is next, and when; what is only to be dropped comes at once."""
+    def turn(self, now: Instant, disabled: bool, before: line.Place | None = None) -> tuple[Delivery, Instant] | None:
+        """Whose turn is next, of those that stand `before` this place, and when; None: nobody's. What is only to be
+        dropped comes at once."""
         for delivery in self.queue:
             if self.is_for_nothing(delivery, disabled):
                 return delivery, now
-            if not line.aside(delivery, now):
+            if not line.aside(delivery, now) and delivery.group != DIGEST:
                 break
-        return line.turn(self.queue, now)
+        return line.turn(self.queue, now, before)
 
     def is_for_nothing(self, delivery: Delivery, disabled: bool) -> bool:
         """It need not wait until it is due to be dropped: its endpoint is `disabled`, or its order was removed."""
@@ -89,7 +90,7 @@ class Lane:
     def add_again(self, delivery: Delivery) -> None:
         """One that was finished, or comes from another lane: to its place by age."""
         if all(known.id != delivery.id for known in self.queue):
-            insort(self.queue, delivery, key=_place)
+            insort(self.queue, delivery, key=line.place)
 
     def step(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """These as they are now: replaced, or taken out when they are finished; those that now belong elsewhere."""
@@ -123,6 +124,8 @@ class Lanes:
         # Sets that keep their order; by order and by endpoint.
         self._of_order: defaultdict[str, dict[Lane, None]] = defaultdict(dict)
         self._at: defaultdict[str, dict[Lane, None]] = defaultdict(dict)
+        # Those that wait until the lane of this name, of what a cap held back, has taken its next step.
+        self._behind: defaultdict[LaneName, dict[Lane, None]] = defaultdict(dict)
 
     def of(self, shard: "Shard", delivery: Delivery) -> Lane:
         """The lane that it belongs to, made when first needed."""
@@ -156,6 +159,27 @@ class Lanes:
         dues = [each.due for each in lane.queue if each.held == Reason.CAPPED and each.due is not None]
         return min((due for due in dues if due > now), default=None)
 
+    def ahead(self, lane: Lane, now: Instant) -> line.Place | None:
+        """The first of its order that a cap held back before, and that is being sent or repeated: nothing that comes
+        after it in `lane` may go now. As long as that lane is at work, all of it may be on its way."""
+        sink, to, key = lane.name
+        other = self._lanes.get((sink, to, ""))
+        if other is None or other is lane:
+            return None
+        ours = (each for each in other.queue if each.key == key and (other.busy or not line.aside(each, now)))
+        return next(map(line.place, ours), None)
+
+    def wait_behind(self, lane: Lane) -> None:
+        """Until `released`."""
+        self._behind[lane.name[0], lane.name[1], ""][lane] = None
+
+    def waits_behind(self, lane: Lane) -> bool:
+        return lane in self._behind.get((lane.name[0], lane.name[1], ""), ())
+
+    def released(self, by: Lane) -> Iterable[Lane]:
+        """Those that waited for a step of this lane; they are to be looked at again."""
+        return tuple(self._behind.pop(by.name, ()))
+
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes.values())
 
@@ -170,7 +194,3 @@ def _discard(index: dict[str, dict[Lane, None]], name: str, lane: Lane) -> None:
 
 def _size(delivery: Delivery) -> int:
     return len(delivery.event.data) + len(delivery.facts or b"")
-
-
-def _place(delivery: Delivery) -> tuple[Instant, int]:
-    return (delivery.created_at, delivery.event.sequence)

@@ -122,17 +122,29 @@ class Outbox(ABC):
         name = f"{delivery.sink}:{way.sink.endpoint(delivery.to)}" if way else delivery.endpoint
         return delivery if name == delivery.endpoint else replace(delivery, endpoint=name)
 
-    def _due(self, lane: Lane) -> Instant:
-        """When the next of it is due; later if the endpoint is held, at once if it is only to be dropped."""
+    def _turn(self, lane: Lane, now: Instant) -> tuple[Delivery, Instant] | None:
+        """None: it waits for the lane of what a cap held back, and is pushed when that has taken a step."""
+        lanes = self._lanes[lane.shard]
+        turn = lane.turn(now, self._endpoints.get(lane.endpoint).disabled, lanes.ahead(lane, now))
+        if turn is None:
+            lanes.wait_behind(lane)
+        return turn
+
+    def _due(self, lane: Lane) -> Instant | None:
+        """When the next is due; later if the endpoint is held, at once if it is only to be dropped. None as `_turn`."""
         now, endpoint = self._clock.now(), self._endpoints.get(lane.endpoint)
-        lead, due = lane.turn(now, endpoint.disabled)
+        turn = self._turn(lane, now)
+        if turn is None:
+            return None
+        lead, due = turn
         if due <= now and lane.is_for_nothing(lead, endpoint.disabled):
             return max(now, lane.held_until)  # what cannot even be dropped now must not be tried without end
         due = max(due, lane.held_until, endpoint.held_until or 0)
         return due if lead.expires is None else min(due, lead.expires)
 
     def _push(self, lane: Lane) -> None:
-        if self._closed:
+        due = None if self._closed else self._due(lane)
+        if due is None:
             return
         agenda = self._agendas.get(lane.endpoint)
         if agenda is None:
@@ -140,7 +152,7 @@ class Outbox(ABC):
             agenda = self._agendas[name] = Agenda(
                 f"send {sink}", self._work, self._slots(sink), self._clock, lambda: self._rest(name)
             )
-        agenda.push(lane, self._due(lane))
+        agenda.push(lane, due)
 
     def _slots(self, sink: str) -> int:
         way = self._runtime().ways.get(sink)
@@ -148,7 +160,13 @@ class Outbox(ABC):
 
     def _bring_on(self, lane: Lane) -> None:
         """Pushes a lane that has got another delivery, unless that changes nothing."""
-        if not lane.busy and (len(lane.queue) == 1 or (lane.due is not None and self._due(lane) < lane.due)):
+        if lane.busy:
+            return
+        sooner = len(lane.queue) == 1 or self._lanes[lane.shard].waits_behind(lane)
+        if not sooner and lane.due is not None:
+            due = self._due(lane)
+            sooner = due is not None and due < lane.due
+        if sooner:
             self._push(lane)
 
     def _rest(self, endpoint: str) -> None:
@@ -163,7 +181,10 @@ class Outbox(ABC):
         if shard.committer.blocked:
             self._parked[shard].append(lane)
             return
-        lead, _ = lane.turn(self._clock.now(), self._endpoints.get(lane.endpoint).disabled)
+        turn = self._turn(lane, self._clock.now())
+        if turn is None:
+            return
+        lead, _ = turn
         if not shard.carry.begin(lead.id, lambda: self._push(lane)):
             return
         lane.busy, lane.held_until = True, 0
@@ -189,3 +210,6 @@ class Outbox(ABC):
             lanes.left(lane, delivery)
         if lane.queue:
             self._push(lane)
+        for waiting in lanes.released(lane):
+            if waiting.queue and not waiting.busy:
+                self._push(waiting)

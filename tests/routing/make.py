@@ -92,6 +92,7 @@ def delivery(made: Event | None = None, **fields: Any) -> Delivery:
     """One pending delivery to the webhook sink's own address."""
     told: dict[str, Any] = {
         "id": "d",
+        "key": KEY,
         "rule": "r",
         "sink": "hook",
         "endpoint": "hook:own",
@@ -99,4 +100,4 @@ def delivery(made: Event | None = None, **fields: Any) -> Delivery:
         "created_at": T,
         "facts": b"f",
     }
-    return Delivery(key=KEY, event=seal(made or event(), watch(), False), **(told | fields))
+    return Delivery(event=seal(made or event(), watch(), False), **(told | fields))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from notifier.model import DIGEST, Delivery
 from notifier.routing.attempt import bind, hold, retry
 from notifier.routing.gate import Hold
-from notifier.routing.line import Wait, aside, companions, turn, wait
+from notifier.routing.line import Wait, aside, companions, place, turn, wait
 from tests.routing.make import T, delivery, event
 
 
@@ -88,6 +88,56 @@ def test_a_single_one_of_a_group_keeps_its_own_id_and_is_joined_by_nobody() -> N
     assert bind([one(1)]) == (one(1),)
 
 
+def held_back(sequence: int, order: str, **fields: Any) -> Delivery:
+    """By a cap, in the lane of its address."""
+    return one(sequence, **{"key": f"shop/{order}", "group": DIGEST, "due": T, "held": "capped", **fields})
+
+
+def test_in_the_lane_of_an_address_each_order_has_a_line_of_its_own() -> None:
+    first, second = (
+        replace(each, due=T + 300, held="retrying", tries=1) for each in bind([held_back(1, "a"), held_back(2, "b")])
+    )
+    behind, other = held_back(3, "b"), held_back(4, "c")
+    queue = [first, second, behind, other]
+
+    assert first.message == second.message
+    assert turn(queue, T) == (other, T), "an order that the digest does not tell of goes on"
+    assert companions(other, queue, T) == []
+    assert wait(behind, [second, behind], T) == Wait(T + 300, "in_line")
+    assert turn(queue, T + 300) == (other, T)
+    assert turn([first, second, behind], T + 300) == (first, T + 300)
+    assert companions(first, queue, T + 300) == [second]
+
+
+def test_one_message_is_due_as_one() -> None:
+    """That of which one is not yet due by itself is on its way all the same."""
+    bound = bind([held_back(1, "a"), held_back(2, "b", due=T + 900)])
+
+    assert [each.due for each in bound] == [T, T]
+    assert not any(aside(each, T) for each in bound)
+
+
+def test_before_a_place() -> None:
+    put_off, late = one(1, due=T + 50, held="delayed"), one(3, due=T)
+
+    assert turn([put_off, late], T, before=place(one(2))) == (put_off, T + 50)
+    assert turn([late], T, before=place(one(2))) is None
+
+
+def test_once_attempted_a_message_stays_that_message() -> None:
+    """It may have arrived: in other words or under another id it would be told twice."""
+    first, _ = (replace(each, tries=1) for each in bind([one(1, group="g"), one(2, group="g")]))
+    alone = replace(one(3), tries=1)
+
+    night = hold(first, Hold(T + 9, "quiet_hours"))
+    assert (night.message, night.group) == (first.message, "g")
+    assert aside(night, T)
+    for each in first, alone:
+        capped = hold(each, Hold(T + 9, "capped"))
+        assert (capped.message, capped.group, capped.lane) == (each.message, each.group, each.lane)
+        assert not aside(capped, T), "what is newer waits: it would be told first"
+
+
 def test_put_off_it_leaves_its_message() -> None:
     first, _ = bind([one(1, group="g"), one(2, group="g")])
 
@@ -114,7 +164,9 @@ queues = st.lists(
 
 @given(queues)
 def test_the_one_whose_turn_it_is_waits_for_nobody_and_all_others_know_for_whom(queue: list[Delivery]) -> None:
-    lead, due = turn(queue, T)
+    found = turn(queue, T)
+    assert found is not None
+    lead, due = found
     assert lead in queue
     assert due == lead.due
     assert wait(lead, queue, T).reason != "in_line"
