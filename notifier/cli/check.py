@@ -1,9 +1,9 @@
-"""`notifier check`: everything that is wrong with a configuration, and with --live whether the order APIs answer."""
+"""`notifier check`: what is wrong with a configuration, and with --live whether order APIs and sinks can be reached."""
 
 import asyncio
 import secrets
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import click
 
@@ -12,22 +12,36 @@ from notifier.clock import Clock, SystemClock
 from notifier.config.load import load
 from notifier.config.model import SOURCES, Config
 from notifier.errors import ConfigError, LookFailed, Reason
+from notifier.sinks import REGISTRY as SINKS
+from notifier.sinks.base import SinkSettings
 from notifier.sources.base import SourceSettings
 from notifier.sources.connect import build_order_api
 
 _UNKNOWN_ORDER = frozenset({400, 404, 422})
 """Reached, and the token accepted: only the order is unknown, or its id not of the form that this API gives out."""
 
+_VERDICTS = {True: "ok", False: "FAILED", None: "not tried"}
+
 
 class Answer(NamedTuple):
-    source: str
-    ok: bool
+    """`ok` None: it cannot be asked without doing something."""
+
+    kind: Literal["source", "sink"]
+    name: str
+    ok: bool | None
     said: str
+
+    def shape(self) -> dict[str, Any]:
+        return {self.kind: self.name, "ok": self.ok, "said": self.said}
 
 
 @click.command()
 @options.config_file
-@click.option("--live", is_flag=True, help="Also ask each order API once, for an order that it cannot know.")
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Also ask each order API once, for an order that it cannot know, and connect to the sinks' other side.",
+)
 @options.as_json
 def check(config: Path, live: bool, as_json: bool) -> None:
     """Say everything that is wrong with the configuration, without starting anything."""
@@ -40,19 +54,26 @@ def check(config: Path, live: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(2) from None
     answers = asyncio.run(ask_all(settings, SystemClock())) if live else []
     if as_json:
-        show.json({"valid": True, "problems": [], "live": [answer._asdict() for answer in answers] if live else None})
+        show.json({"valid": True, "problems": [], "live": [answer.shape() for answer in answers] if live else None})
     else:
         parts = {"source": settings.sources, "sink": settings.sinks, "rule": settings.rules}
         counts = ", ".join(show.counted(len(each), what) for what, each in parts.items())
         show.line(f"{config} is valid: {counts}")
         for answer in answers:
-            show.line(f"{answer.source}\t{'ok' if answer.ok else 'FAILED'}\t{show.clean(answer.said)}")
-    if not all(answer.ok for answer in answers):
+            show.line(f"{answer.name}\t{_VERDICTS[answer.ok]}\t{show.clean(answer.said)}")
+    if any(answer.ok is False for answer in answers):
         raise click.exceptions.Exit(1)
 
 
 async def ask_all(config: Config, clock: Clock) -> list[Answer]:
-    return list(await asyncio.gather(*(ask(name, settings, clock) for name, settings in config.sources.items())))
+    sources = (ask(name, settings, clock) for name, settings in config.sources.items())
+    sinks = (reach(name, settings, clock) for name, settings in config.sinks.items())
+    return list(await asyncio.gather(*sources, *sinks))
+
+
+async def reach(name: str, settings: SinkSettings, clock: Clock) -> Answer:
+    """Whether a sink could send; nobody is told anything."""
+    return Answer("sink", name, *await SINKS[settings.type].reach(settings, clock))
 
 
 async def ask(name: str, settings: SourceSettings, clock: Clock) -> Answer:
@@ -70,10 +91,10 @@ async def ask(name: str, settings: SourceSettings, clock: Clock) -> Answer:
     try:
         await api.get(adapter.request(ids))
     except LookFailed as failure:
-        return Answer(name, *_verdict(failure, guessed))
+        return Answer("source", name, *_verdict(failure, guessed))
     finally:
         await api.close()
-    return Answer(name, True, "answered")
+    return Answer("source", name, True, "answered")
 
 
 def _verdict(failure: LookFailed, guessed: list[str]) -> tuple[bool, str]:

@@ -22,6 +22,7 @@ from notifier.model import Instant
 from notifier.sinks.base import Address, Message, Outcome, SinkSettings
 from notifier.sinks.body import sentence
 from notifier.sinks.keys import Followed, read_secret
+from notifier.sinks.reach import Reached
 
 INSTALL = "pip install 'order-notifier[apprise]'"
 WIKI = "https://github.com/caronc/apprise/wiki"
@@ -98,6 +99,10 @@ class AppriseSink:
 
     async def close(self) -> None:
         """Threads that still run are daemons: they hold up nothing."""
+
+
+async def reach(_settings: AppriseSettings, _clock: Clock) -> Reached:
+    return Reached(None, "not tried: these services can be asked only by a message")
 
 
 def build(name: str, settings: AppriseSettings, _clock: Clock) -> AppriseSink:

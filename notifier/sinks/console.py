@@ -18,6 +18,7 @@ from notifier.errors import Reason
 from notifier.model import CloudEvent, Instant
 from notifier.sinks.base import Address, Message, Outcome, SinkSettings
 from notifier.sinks.body import sentence
+from notifier.sinks.reach import Reached
 from notifier.unseen import escaped
 
 Write = Callable[[bytes], None]
@@ -61,6 +62,10 @@ class ConsoleSink:
 
     async def close(self) -> None:
         self._writer.close()
+
+
+async def reach(_settings: ConsoleSettings, _clock: Clock) -> Reached:
+    return Reached(None, "writes to standard output")
 
 
 def build(_name: str, settings: ConsoleSettings, _clock: Clock) -> ConsoleSink:

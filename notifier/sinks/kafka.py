@@ -21,6 +21,7 @@ from notifier.net.kafka.ending import end
 from notifier.net.kafka.errors import row
 from notifier.net.kafka.settings import BootstrapServers, KafkaSecurity, TopicName
 from notifier.sinks.base import Address, Message, Outcome, SinkSettings
+from notifier.sinks.reach import Reached
 
 log = structlog.get_logger()
 
@@ -152,6 +153,26 @@ class KafkaSink:
         if self._producer is not None and self._producer.client.cluster.partitions_for_topic(topic) is None:
             return Outcome("again", reason=Reason.NOT_FOUND, detail=f"there is no topic {topic}, or it may not be seen")
         return Outcome("again", reason=Reason.TIMEOUT, detail="the brokers did not confirm in time")
+
+
+async def reach(settings: KafkaSinkSettings, clock: Clock) -> Reached:
+    """Whether the brokers take the client and know the topic. All are listed: asked for one, a broker may make it."""
+    clients = Clients(settings, clock)
+    try:
+        producer = await clients.producer(seconds=settings.timeout / 1000)
+        try:
+            async with within(settings.timeout / 1000, "listing topics"):
+                cluster = await producer.client.fetch_all_metadata()
+        finally:
+            await end(producer, 0)
+    except BackendError as error:
+        return Reached(False, str(error))
+    finally:
+        await clients.close()
+    if settings.topic not in cluster.topics(exclude_internal_topics=False):
+        make = "create it, or the right to see it, unless the brokers create topics by themselves"
+        return Reached(True, f"connected; there is no topic {settings.topic}: {make}")
+    return Reached(True, "connected, and the topic is there")
 
 
 def build(_name: str, settings: KafkaSinkSettings, clock: Clock) -> KafkaSink:

@@ -22,6 +22,7 @@ from notifier.sinks import body as bodies
 from notifier.sinks.base import Address, Message, Outcome, SinkSettings
 from notifier.sinks.headers import check_name
 from notifier.sinks.keys import Keys, read_secret
+from notifier.sinks.reach import Reached, allowed
 from notifier.sinks.signing import ID, SIGNATURE, TIMESTAMP, sign, signing_keys
 from notifier.sinks.target import target
 
@@ -154,6 +155,13 @@ class WebhookSink:
         signature = sign(message.id, seconds, body, keys)
         signed = ((ID, message.id), (TIMESTAMP, str(seconds)), (SIGNATURE, signature))
         return Request(url, (*self._headers, *signed), "POST", body)
+
+
+async def reach(settings: WebhookSettings, _clock: Clock) -> Reached:
+    """Whether the sink's own url may be sent to. A request would be an event to whoever receives it."""
+    if settings.url is None:
+        return Reached(None, "has no url of its own; recipients' are judged when something is sent")
+    return await allowed(target(settings.url), settings.allow_networks, settings.timeout)
 
 
 def build(_name: str, settings: WebhookSettings, _clock: Clock) -> WebhookSink:

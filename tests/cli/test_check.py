@@ -119,3 +119,29 @@ def test_live_without_an_account_a_403_tells_nothing_of_the_token(command: Comma
     assert answers["cars"][0] is True
     assert answers["taxi"][0] is True
     assert "client_id" in answers["taxi"][1]
+
+
+def test_live_sinks_are_asked_too_and_what_is_wrong_is_named(command: Command, config: Path) -> None:
+    """A mail server that is not there: exit 1; standard output is not a thing to try."""
+    config.write_text(
+        "sinks:\n"
+        "  out: {type: console}\n"
+        "  mail: {type: email, host: 127.0.0.1, port: 9, sender: rides@example.org}\n"
+        "  hook: {type: webhook, url: 'http://127.0.0.1:9/', allow_networks: [127.0.0.0/8], secret: SECRET}\n".replace(
+            "SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        )
+    )
+    result = command("check", "-c", config, "--live")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1:] == [
+        "out\tnot tried\twrites to standard output",
+        "mail\tFAILED\tconnection: not connected: Connection refused (connect)",
+        "hook\tok\tits address may be sent to; nothing was sent",
+    ]
+    told = orjson.loads(command("check", "-c", config, "--live", "--json").stdout)["live"]
+    assert [(each["sink"], each["ok"]) for each in told] == [("out", None), ("mail", False), ("hook", True)]
+
+
+def test_not_live_nobody_is_asked(command: Command, config: Path) -> None:
+    config.write_text("sinks: {mail: {type: email, host: 127.0.0.1, port: 9, sender: rides@example.org}}\n")
+    assert command("check", "-c", config).exit_code == 0

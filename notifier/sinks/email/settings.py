@@ -113,6 +113,12 @@ class EmailSettings(SinkSettings):
         return self._password
 
     @property
+    def private(self) -> tuple[str, ...]:
+        """What no words of the server may show."""
+        username, password = self.username or "", self.secret.get()
+        return username, password, f"\0{username}\0{password}"  # the last is what AUTH PLAIN sends
+
+    @property
     def encryption(self) -> Tls:
         if self.tls is not None:
             return self.tls

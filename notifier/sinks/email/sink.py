@@ -25,8 +25,7 @@ class EmailSink:
         self._settings = settings
         self._sender = settings.mailbox
         self._endpoint = f"{settings.host}:{settings.server_port}"
-        plain = settings.encryption == "none"
-        tls = None if plain else ssl.create_default_context(cafile=settings.ca_file)
+        tls = tls_of(settings)
         self._names = names = Names()
         self._pool = Pool(lambda: Connection(settings, tls, names), settings.connections)
 
@@ -43,16 +42,17 @@ class EmailSink:
             async with asyncio.timeout(self._settings.timeout / 1000):
                 await self._pool.deliver(mail, stage)
         except MAPPED as error:
-            return outcome(error, stage.at, self._secrets())
+            return outcome(error, stage.at, self._settings.private)
         return Outcome("delivered", "250")
 
     async def close(self) -> None:
         await self._pool.close()
         await self._names.close()
 
-    def _secrets(self) -> tuple[str, ...]:
-        username, password = self._settings.username or "", self._settings.secret.get()
-        return username, password, f"\0{username}\0{password}"  # the last is what AUTH PLAIN sends
+
+def tls_of(settings: EmailSettings) -> ssl.SSLContext | None:
+    """None: the dialogue stays plain."""
+    return None if settings.encryption == "none" else ssl.create_default_context(cafile=settings.ca_file)
 
 
 def build(_name: str, settings: EmailSettings, _clock: Clock) -> EmailSink:

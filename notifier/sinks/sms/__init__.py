@@ -8,13 +8,14 @@ from pydantic_core import CoreSchema, core_schema
 
 from notifier.clock import Clock
 from notifier.net.aiohttp_client import AiohttpFetch
+from notifier.sinks.reach import Reached, connects
 from notifier.sinks.sms.http import Http, HttpSettings
 from notifier.sinks.sms.settings import SmsSettings
 from notifier.sinks.sms.sink import Gateway, SmsSink
 from notifier.sinks.sms.twilio import Twilio, TwilioSettings
 from notifier.sinks.sms.vonage import Vonage, VonageSettings
 
-__all__ = ["GATEWAYS", "AnySmsSettings", "Gateway", "SmsSettings", "SmsSink", "build"]
+__all__ = ["GATEWAYS", "AnySmsSettings", "Gateway", "SmsSettings", "SmsSink", "build", "reach"]
 
 MAX_ANSWER = 64 * 1024
 CONNECTIONS = 64
@@ -51,3 +52,8 @@ def build(_name: str, settings: Any, _clock: Clock) -> SmsSink:
         reuse=False,
     )
     return SmsSink(settings, GATEWAYS[settings.gateway].build(settings), fetch)
+
+
+async def reach(settings: Any, _clock: Clock) -> Reached:
+    """Whether the gateway takes a connection. A request, even a wrong one, could cost or tell something."""
+    return await connects(GATEWAYS[settings.gateway].build(settings).endpoint, settings.timeout)
