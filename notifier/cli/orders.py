@@ -114,7 +114,7 @@ def _held(delivery: Mapping[str, Any]) -> str:
 
 def _attempt(attempt: Mapping[str, Any]) -> str:
     said = " ".join(show.clean(attempt[name]) for name in ("status", "reason") if attempt[name] is not None)
-    return f"{attempt['at']}  {said or 'no answer'}, {attempt['ms']} ms"
+    return f"{attempt['at']}  {said or 'taken'}, {attempt['ms']} ms"
 
 
 def _delivery(delivery: Mapping[str, Any]) -> str:

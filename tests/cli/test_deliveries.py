@@ -101,3 +101,23 @@ def test_why_tells_how_a_look_goes_that_has_not_ended() -> None:
     lines = [line.strip() for line in story(told)]
     assert "failing: connection, 1 time in a row" in lines
     assert f"{began}  connection (not connected: Connection refused)" in lines
+
+
+def test_what_was_taken_without_a_code_is_not_unanswered() -> None:
+    """A console or a topic has no status to show."""
+    attempt = {"at": "2026-11-21T10:00:00.000Z", "status": None, "reason": None, "ms": 13}
+    sent = {**SENT, "sink": "out", "to": None, "attempts": [attempt], "message": None}
+    event = {
+        "time": "2026-11-21T10:00:00.000Z",
+        "sequence": 2,
+        "type": "notifier.order.status_changed.v1",
+        "before": None,
+        "after": {"status": "waiting"},
+        "inferred": False,
+        "late": False,
+        "deliveries": [sent],
+    }
+    polled = {"last_ok_at": None, "next_poll_at": None, "last_error": None, "looks": []}
+    order = {"key": "trips/1", "status": "waiting", "phase": "arrived"}
+    told: dict[str, Any] = {**order, "polled": polled, "events": [event], "held_back": []}
+    assert "2026-11-21T10:00:00.000Z  taken, 13 ms" in [line.strip() for line in story(told)]
