@@ -117,7 +117,7 @@ def test_what_was_taken_without_a_code_is_not_unanswered() -> None:
         "late": False,
         "deliveries": [sent],
     }
-    polled = {"last_ok_at": None, "next_poll_at": None, "last_error": None, "looks": []}
+    polled: dict[str, Any] = {"last_ok_at": None, "next_poll_at": None, "last_error": None, "looks": []}
     order = {"key": "trips/1", "status": "waiting", "phase": "arrived"}
     told: dict[str, Any] = {**order, "polled": polled, "events": [event], "held_back": []}
     assert "2026-11-21T10:00:00.000Z  taken, 13 ms" in [line.strip() for line in story(told)]
