@@ -1,10 +1,6 @@
 """The rendered configuration, loaded as the pod would: with its mounts, its environment, and `notifier check`."""
 
 import os
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,76 +9,14 @@ import helm_python
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from notifier.cli.main import program
 from notifier.config.sections import KafkaSettings
 from tests.helm import chart
-from tests.helm.chart import Object, Values
-
-HOME = "/etc/order-notifier"
-ENVIRONMENT = {"TRIPS_CLIENT_ID": "a2d4e0d09", "BROKER": "kafka:9092"}
+from tests.helm.chart import Values
+from tests.helm.pod import HOME, Pod
 
 CASES = [pytest.param(values, id=name) for name, values in chart.cases()]
-
-
-@cache
-def certificate() -> tuple[str, str]:
-    """A self-signed one and its key, PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    signed = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return signed.public_bytes(serialization.Encoding.PEM).decode(), secret.decode()
-
-
-def content(key: str) -> str:
-    """What somebody would put under this key of a Secret."""
-    given = {"ca.crt": certificate()[0], "tls.crt": certificate()[0], "tls.key": certificate()[1]}
-    return given.get(key) or {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}.get(key, "0123456789abcdef")
-
-
-class Pod:
-    """The files and variables of a container, below a folder in place of /etc/order-notifier."""
-
-    def __init__(self, objects: list[Object], folder: Path, spec: Object, each: Object) -> None:
-        self.folder = folder
-        volumes = {it["name"]: it for it in spec["volumes"]}
-        self.text = chart.one(objects, "ConfigMap", volumes["config"]["configMap"]["name"])["data"]["notifier.yaml"]
-        for mount in each["volumeMounts"]:
-            volume = volumes[mount["name"]]
-            if not mount["mountPath"].startswith(HOME):
-                continue
-            here = self.here(mount["mountPath"])
-            here.mkdir(parents=True)
-            if mount["name"] == "config":
-                (here / "notifier.yaml").write_text(self.text.replace(HOME, str(folder)))
-            elif "configMap" in volume:
-                data = chart.one(objects, "ConfigMap", volume["configMap"]["name"])["data"]
-                for it in volume["configMap"]["items"]:
-                    (here / it["path"]).parent.mkdir(exist_ok=True)
-                    (here / it["path"]).write_text(data[it["key"]])
-            else:
-                for key, path in self._files(volume["secret"], mount["mountPath"]):
-                    (here / path).write_text(content(key))
-        self.env = {it["name"]: it.get("value", ENVIRONMENT.get(it["name"])) for it in each["env"]}
-        self.env["POD_NAME"] = f"{chart.workload(objects)['metadata']['name']}-0"
-
-    def here(self, path: str) -> Path:
-        return self.folder / path.removeprefix(HOME).lstrip("/")
-
-    def _files(self, secret: Mapping[str, Any], mount: str) -> list[tuple[str, str]]:
-        """Key and path; of a whole Secret those that the configuration asks for."""
-        if "items" in secret:
-            return [(it["key"], it["path"]) for it in secret["items"]]
-        return [(key, key) for key in re.findall(rf"{re.escape(mount)}/([-._a-zA-Z0-9]+)", self.text)]
 
 
 def check(pod: Pod, args: list[str], monkeypatch: pytest.MonkeyPatch) -> Result:
