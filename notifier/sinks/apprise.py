@@ -24,7 +24,7 @@ from notifier.sinks.body import sentence
 from notifier.sinks.keys import Followed, read_secret
 from notifier.sinks.reach import Reached
 
-INSTALL = "pip install 'order-notifier[apprise]'"
+INSTALL = "pip install 'apprise>=1.9'"
 WIKI = "https://github.com/caronc/apprise/wiki"
 
 

@@ -181,5 +181,5 @@ def test_what_cannot_work_is_an_error_at_its_place(fields: dict[str, Any], where
 
 def test_without_the_package_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
-    with pytest.raises(ValidationError, match=r"pip install 'order-notifier\[apprise\]'"):
+    with pytest.raises(ValidationError, match=r"pip install 'apprise>=1\.9'"):
         AppriseSettings.model_validate({"type": "apprise", "urls": ["json://localhost"]})
