@@ -151,19 +151,21 @@ class App:
     def _measure(self) -> None:
         """Gauges that are counted when somebody asks."""
         now = self.clock.now()
-        pending: defaultdict[tuple[str, ...], float] = defaultdict(float, {(name,): 0.0 for name in self.runtime.ways})
-        oldest = dict(pending)
+        # Each sink has its series from the start: an alert cannot tell 'none' from 'not there'.
+        none: dict[tuple[str, ...], float] = {(name,): 0.0 for name in self.runtime.ways}
+        closed: dict[tuple[str, ...], float] = {("sink", name): 0.0 for name in self.runtime.ways}
+        pending, oldest = defaultdict(float, none), dict(none)
         for delivery in self.deliverer.pending():
             pending[delivery.sink,] += 1
             oldest[delivery.sink,] = max(oldest.get((delivery.sink,), 0.0), (now - delivery.created_at) / 1000)
         replace(self.metrics.orders, {labels: float(count) for labels, count in self.desk.counts().items()})
         replace(self.metrics.deliveries_pending, pending)
         replace(self.metrics.oldest_pending, oldest)
-        replace(self.metrics.endpoints_disabled, self.endpoints.disabled_by_sink())
+        replace(self.metrics.endpoints_disabled, none | self.endpoints.disabled_by_sink())
         for name, source in self.runtime.sources.items():
             self.metrics.budget_used.labels(name).set(source.api.budget.used_ratio())
-        breakers = {("source", name): float(it.api.breaker_open()) for name, it in self.runtime.sources.items()}
-        replace(self.metrics.breaker_open, breakers | self.endpoints.breakers_by_sink())
+        sources = {("source", name): float(it.api.breaker_open()) for name, it in self.runtime.sources.items()}
+        replace(self.metrics.breaker_open, closed | sources | self.endpoints.breakers_by_sink())
 
 
 def _backend(config: Config, clock: Clock, metrics: Metrics) -> Backend:
