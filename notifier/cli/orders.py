@@ -77,7 +77,7 @@ def story(told: Mapping[str, Any]) -> Iterable[str]:
     polled = told["polled"]
     yield f"polled: last good {polled['last_ok_at'] or 'never'}, next {polled['next_poll_at'] or 'not planned here'}"
     if polled["last_error"]:
-        yield f"  failing: {polled['last_error']}, {_how_long(polled['failures'])}"
+        yield f"  failing: {polled['last_error']}{_how_long(polled)}"
     for look in polled["looks"]:
         detail = f" ({show.clean(look['detail'])})" if look["detail"] else ""
         going_on = "" if look["ended"] else ", being tried again"
@@ -92,8 +92,11 @@ def story(told: Mapping[str, Any]) -> Iterable[str]:
         yield "older events and deliveries are not shown"
 
 
-def _how_long(failures: int) -> str:
-    return f"{show.counted(failures, 'time')} in a row" if failures else "in the look under way"
+def _how_long(polled: Mapping[str, Any]) -> str:
+    if polled["failures"]:
+        return f", {show.counted(polled['failures'], 'time')} in a row"
+    under_way = any(not look["ended"] for look in polled["looks"])
+    return ", in the look under way" if under_way else ""
 
 
 def _event(event: Mapping[str, Any]) -> Iterable[str]:

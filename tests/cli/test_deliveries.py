@@ -101,6 +101,8 @@ def test_why_tells_how_a_look_goes_that_has_not_ended() -> None:
     lines = [line.strip() for line in story(told)]
     assert "failing: connection, 1 time in a row" in lines
     assert f"{began}  connection (not connected: Connection refused)" in lines
+    polled |= {"failures": 0, "last_error": "unknown_source", "looks": []}
+    assert "failing: unknown_source" in [line.strip() for line in story(told)]
 
 
 def test_what_was_taken_without_a_code_is_not_unanswered() -> None:
