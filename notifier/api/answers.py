@@ -1,6 +1,5 @@
 """Answers in JSON, and what every handler finds with its request."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -11,7 +10,6 @@ from notifier.backends.base import CursorGone, Page, Query, T
 from notifier.errors import InputError, Problem
 
 DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
-DOCUMENT: web.AppKey[Mapping[str, Any]] = web.AppKey("openapi", dict)
 
 
 def desk_of(request: web.Request) -> Desk:

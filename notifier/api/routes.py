@@ -2,17 +2,12 @@
 
 from aiohttp import web
 
-from notifier.api import deliveries, orders, state, stream, watches
-from notifier.api.answers import DOCUMENT, json_answer
+from notifier.api import deliveries, documents, orders, state, stream, watches
 from notifier.api.dashboard import page
 
 PUBLIC = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/schemas", "/schemas/", "/schemas/{name}"}
 )
-
-
-async def openapi(request: web.Request) -> web.Response:
-    return json_answer(request.app[DOCUMENT])
 
 
 ROUTES = (
@@ -30,9 +25,9 @@ ROUTES = (
     web.get("/healthz", state.alive),
     web.get("/readyz", state.ready),
     web.get("/metrics", state.metrics),
-    web.get("/openapi.json", openapi),
-    web.get("/schemas", state.schemas),
-    web.get("/schemas/", state.schemas),
-    web.get("/schemas/{name}", state.schema),
+    web.get("/openapi.json", documents.openapi),
+    web.get("/schemas", documents.schemas),
+    web.get("/schemas/", documents.schemas),
+    web.get("/schemas/{name}", documents.schema),
     web.get("/", page),
 )

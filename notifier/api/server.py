@@ -4,11 +4,10 @@ import asyncio
 
 from aiohttp import web
 
-from notifier.api.answers import DESK, DOCUMENT
+from notifier.api.answers import DESK
 from notifier.api.asking import MAX_BODY
 from notifier.api.auth import Tokens, guard
 from notifier.api.desk import Desk
-from notifier.api.openapi import document
 from notifier.api.problems import problems
 from notifier.api.routes import PUBLIC, ROUTES
 from notifier.api.stream import CLOSING, HEARTBEAT
@@ -62,7 +61,6 @@ def application(desk: Desk, closing: asyncio.Event, heartbeat: float) -> web.App
     app[DESK] = desk
     app[CLOSING] = closing
     app[HEARTBEAT] = heartbeat
-    app[DOCUMENT] = document()
     app.add_routes(ROUTES)
     app.on_response_prepare.append(_harden)
     return app

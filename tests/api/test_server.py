@@ -4,6 +4,8 @@ import asyncio
 import base64
 import hashlib
 import re
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -43,6 +45,14 @@ async def test_schemas_are_served_where_events_name_them(client: Client, desk: M
     urls = {item["url"] for item in (await client.get("/schemas/")).json["items"]}
     assert urls == {f"/schemas/{name}" for name in event_schemas()}
     assert (await client.get("/schemas/other.json")).status == 404
+
+
+def test_a_start_does_not_wait_for_documents_that_nobody_asked_for() -> None:
+    """Their models take half a second to build: a restore of many orders is measured from the start of the process."""
+    code = "import sys, notifier.cli.serve; print([name for name in sys.modules if name.startswith('notifier.')])"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "notifier.api.documents" in loaded
+    assert not [name for name in ("notifier.schemas", "notifier.api.openapi", "notifier.api.models") if name in loaded]
 
 
 @pytest.mark.parametrize(
