@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -19,9 +20,15 @@ from notifier.masks import masked
 from notifier.model import CloudEvent, Event, EventType, Instant, Phase, Watch
 from notifier.rendering.render import Kind, Part
 from notifier.routing import facts
-from notifier.sinks.base import Message, Outcome, SinkSettings
+from notifier.sinks.base import Address, Message, Outcome, SinkSettings
 
 KEY = "test/send-test"
+
+_ADDRESSES: Mapping[Address, Callable[[str], str]] = {
+    "email": addresses.email,
+    "phone": addresses.phone,
+    "webhook": addresses.webhook,
+}
 
 
 @click.command("send-test")
@@ -41,6 +48,8 @@ def send_test(context: click.Context, sink: str, to: str | None, locale: str, co
         raise ConfigError([Problem("--to", f"the sink {sink} sends to no addresses: leave it out")])
     if to is None and settings.people:
         raise ConfigError([Problem("--to", f"is missing: the sink {sink} sends to addresses only")])
+    if to is not None:
+        to = _checked(settings, to)
     clock = SystemClock()
     message = _message(configured, settings, to, locale, clock.now())
     outcome = asyncio.run(send(sink, settings, message, clock))
@@ -54,6 +63,14 @@ def send_test(context: click.Context, sink: str, to: str | None, locale: str, co
         said = ", ".join(show.clean(part) for part in (outcome.status, outcome.detail) if part)
         click.echo(f"not delivered: {outcome.reason}" + (f" ({said})" if said else ""), err=True)
     context.exit(0 if delivered else 1)
+
+
+def _checked(settings: SinkSettings, to: str) -> str:
+    assert settings.address is not None
+    try:
+        return _ADDRESSES[settings.address](to)
+    except ValueError as error:
+        raise ConfigError([Problem("--to", str(error))]) from None
 
 
 def _message(config: Config, settings: SinkSettings, to: str | None, locale: str, now: Instant) -> Message:

@@ -122,6 +122,8 @@ class AiohttpFetch:
         if self._closed:
             raise LookFailed(Reason.CONNECTION, "closed", sent=False)
         if self._guard is not None and url.scheme != "https":
+            if refusal := self._guard.refuses_plain:
+                raise LookFailed(Reason.FORBIDDEN_TARGET, refusal, sent=False)
             if self._plain is None:
                 self._plain = self._open(plain=True)
             return self._plain

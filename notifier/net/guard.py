@@ -57,6 +57,8 @@ _SPECIAL = {
 _Network = IPv4Network | IPv6Network
 REFUSED: tuple[tuple[_Network, str], ...] = tuple((ip_network(text), what) for text, what in _SPECIAL.items())
 
+_PLAIN = "plain http goes only to addresses in allow_networks: use https"
+
 
 class ForbiddenAddress(OSError):
     """Raised where a socket would have been opened: nothing was sent."""
@@ -68,6 +70,11 @@ class Guard:
     def __init__(self, allow_networks: Iterable[str] = ()) -> None:
         """ValueError, with what to do, for a text that is not a network."""
         self._allow = tuple(network(text) for text in allow_networks)
+
+    @property
+    def refuses_plain(self) -> str | None:
+        """Why plain http goes nowhere at all, whatever a name resolves to; None: it may go to some addresses."""
+        return None if self._allow else _PLAIN
 
     def refusal(self, address: str, *, plain: bool) -> str | None:
         """Why this address (a literal, as a resolver gives it) is refused; None: it may be connected to."""
@@ -101,7 +108,7 @@ class Guard:
         for refused, what in REFUSED:
             if ip in refused:
                 return f"an address in {refused} ({what}), which allow_networks does not name"
-        return "plain http goes only to addresses in allow_networks: use https" if plain else None
+        return _PLAIN if plain else None
 
 
 def network(text: str) -> _Network:

@@ -44,6 +44,8 @@ async def allowed(url: str, networks: tuple[str, ...], timeout: int) -> Reached:
     plain = parts.scheme == "http"
     try:
         guard.check_url(url)
+        if plain and (refusal := guard.refuses_plain):
+            return Reached(False, f"forbidden_target: {refusal}")
         async with asyncio.timeout(timeout / 1000):
             found = await names.find(parts.hostname or "", parts.port or (80 if plain else 443))
     except LookFailed as refused:

@@ -55,3 +55,11 @@ def test_people_need_an_address(command: Command, config: Path) -> None:
     result = command("send-test", "mail", "--to", "a@example.org", "--locale", "no such", "-c", config)
     assert result.exit_code == 2
     assert "--locale: is not a language tag" in result.stderr
+
+
+@pytest.mark.parametrize("to", ["a@example.org, b@example.org", "anna", "+12025550123"])
+def test_an_address_that_is_none_is_bad_usage(command: Command, config: Path, to: str) -> None:
+    written(config, 9)
+    result = command("send-test", "mail", "--to", to, "-c", config)
+    assert result.exit_code == 2
+    assert "--to: is not one plain email address: write it as name@example.org" in result.stderr

@@ -225,3 +225,13 @@ async def test_redirects_inside_are_not_followed(peer: Peer) -> None:
     peer.always = http(302, b"", location="http://169.254.169.254/latest/meta-data")
     assert await ask(f"http://127.0.0.1:{peer.port}/hook", ["127.0.0.0/8"]) == 302
     assert len(peer.requests) == 1
+
+
+async def test_plain_http_that_may_go_nowhere_is_refused_before_its_name_is_looked_up() -> None:
+    """A name that cannot be resolved just now would be tried again and again, and never be sent to."""
+    names = Names()
+    with pytest.raises(LookFailed) as failure:
+        await ask("http://example.org/hook", resolver=names)
+    assert (failure.value.reason, failure.value.sent) == (Reason.FORBIDDEN_TARGET, False)
+    assert "use https" in str(failure.value)
+    assert names.asked == []
