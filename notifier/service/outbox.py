@@ -123,8 +123,11 @@ class Outbox(ABC):
         return delivery if name == delivery.endpoint else replace(delivery, endpoint=name)
 
     def _turn(self, lane: Lane, now: Instant) -> tuple[Delivery, Instant] | None:
-        """None: it waits for the lane of what a cap held back, and is pushed when that has taken a step."""
-        lanes = self._lanes[lane.shard]
+        """None: it waits for the lane of what a cap held back, and is pushed when that has taken a step; or its shard is
+        no longer ours."""
+        lanes = self._lanes.get(lane.shard)
+        if lanes is None:
+            return None
         turn = lane.turn(now, self._endpoints.get(lane.endpoint).disabled, lanes.ahead(lane, now))
         if turn is None:
             lanes.wait_behind(lane)
@@ -162,7 +165,8 @@ class Outbox(ABC):
         """Pushes a lane that has got another delivery, unless that changes nothing."""
         if lane.busy:
             return
-        sooner = len(lane.queue) == 1 or self._lanes[lane.shard].waits_behind(lane)
+        lanes = self._lanes.get(lane.shard)
+        sooner = len(lane.queue) == 1 or (lanes is not None and lanes.waits_behind(lane))
         if not sooner and lane.due is not None:
             due = self._due(lane)
             sooner = due is not None and due < lane.due

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from notifier.errors import LookFailed, Reason
 from notifier.testing.backend import Fault
@@ -87,6 +88,31 @@ def test_a_send_under_way_when_the_lease_goes_is_not_repeated_by_the_next_one(tm
             attempts = next(each for each in await it.deliveries("1") if each.event.type == "tracked").attempts
             assert [each.outcome for each in attempts] == ["again", "delivered"]
             assert first.state == "delivered"
+
+    run(main)
+
+
+def test_a_send_that_ends_after_two_leases_are_gone_harms_nobody(tmp_path: Path) -> None:
+    """The lane that waited for its end is of a shard that is no longer ours."""
+
+    async def main() -> None:
+        hook = FakeSink(timeout=12)
+        async with program(tmp_path, hook=hook) as it:
+            hook.hung = True
+            await it.follow("1")
+            for _ in range(2):
+                it.backend.take(0)
+                await asyncio.sleep(1)
+                it.backend.give(0)
+                await asyncio.sleep(1)
+            it.backend.take(0)
+            hook.hung = False
+            with capture_logs() as logs:
+                await asyncio.sleep(15)
+            assert [each["event"] for each in logs if each["log_level"] == "error"] == []
+            it.backend.give(0)
+            await asyncio.sleep(30)
+            assert it.sent("1") == ["tracked", "tracked"]
 
     run(main)
 
