@@ -1,5 +1,6 @@
 """The `Fetch` that stands on aiohttp: lean, bounded in time and size, and never a second request behind one's back."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from notifier.net.unpack import unpack
 
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # aiohttp's own; ours are fixed
 HEADERS: Mapping[str, str] = MappingProxyType({"Accept-Encoding": "gzip, deflate", "User-Agent": "order-notifier"})
+TO_PASS_OVER = 1.0  # seconds for the rest of an answer that nobody needs
 KEEP_ALIVE = 30.0  # seconds that an idle connection is kept
 
 
@@ -38,12 +40,14 @@ class AiohttpFetch:
         resolver: AbstractResolver | None = None,
         connect_ms: int | None = None,
         reuse: bool = True,
+        needs_body: bool = True,
     ) -> None:
         """`timeout_ms`: one attempt, from the wait for a connection to the body's end. `max_body`: bytes, unpacked.
 
         `guard`: for URLs that somebody else gave. `tls`: instead of the system's certificate authorities.
         `connect_ms`: until a connection stands; after it is sure that nothing was sent. Without `reuse` every request
-        has a connection of its own: none is written to one that the other side is just closing.
+        has a connection of its own: none is written to one that the other side is just closing. Where nobody needs the
+        answer's body (`needs_body`), status and headers are the answer, whatever comes after them; it is then empty.
         """
         if timeout_ms <= 0:
             raise ValueError("a time-out of 0 would never end: write at least 1ms")
@@ -53,6 +57,7 @@ class AiohttpFetch:
             ceil_threshold=float("inf"),
         )
         self._reuse = reuse
+        self._needs_body = needs_body
         self._max_body = max_body
         self._concurrency = concurrency
         self._guard = guard
@@ -71,6 +76,9 @@ class AiohttpFetch:
             )
         except MAPPED as error:
             raise self._failed(error) from error
+        if not self._needs_body:
+            await self._pass_over(answer)
+            return Response(answer.status, answer.headers, b"")
         try:
             content = answer.content
             body = content.read_nowait() if content.is_eof() else await self._drain(answer)
@@ -95,6 +103,18 @@ class AiohttpFetch:
             await self._resolver.close()
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    async def _pass_over(self, answer: aiohttp.ClientResponse) -> None:
+        """The rest is read if it comes soon and is not long, so that its connection can be used again."""
+        try:
+            if not answer.content.is_eof():
+                async with asyncio.timeout(TO_PASS_OVER):
+                    await self._drain(answer)
+        except (*MAPPED, LookFailed):
+            answer.close()
+        except BaseException:
+            answer.close()
+            raise
 
     async def _drain(self, answer: aiohttp.ClientResponse) -> bytes:
         """A body that did not come with its headers, as it travels: what is packed is unpacked when it is whole."""

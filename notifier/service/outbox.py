@@ -123,8 +123,8 @@ class Outbox(ABC):
         return delivery if name == delivery.endpoint else replace(delivery, endpoint=name)
 
     def _turn(self, lane: Lane, now: Instant) -> tuple[Delivery, Instant] | None:
-        """None: it waits for the lane of what a cap held back, and is pushed when that has taken a step; or its shard is
-        no longer ours."""
+        """None: it waits for the lane of what a cap held back, and is pushed when that has taken a step; or its shard
+        is no longer ours."""
         lanes = self._lanes.get(lane.shard)
         if lanes is None:
             return None

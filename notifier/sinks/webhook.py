@@ -26,8 +26,8 @@ from notifier.sinks.reach import Reached, allowed
 from notifier.sinks.signing import ID, SIGNATURE, TIMESTAMP, sign, signing_keys
 from notifier.sinks.target import target
 
-MAX_ANSWER = 512 * 1024
-"""Bytes that are read of an answer, of which only the status and two headers count."""
+MAX_ANSWER = 64 * 1024
+"""Bytes that are read of an answer, so that its connection can be used again: only its status and Retry-After count."""
 
 CONNECTIONS = 1024
 """Of one sink at once. The deliverer bounds them for each endpoint, far below this."""
@@ -140,7 +140,7 @@ class WebhookSink:
         try:
             return _answered(await self._fetch(request), now)
         except LookFailed as failed:
-            return _failed(failed, now)
+            return _failed(failed)
 
     async def close(self) -> None:
         await self._fetch.close()
@@ -170,6 +170,7 @@ def build(_name: str, settings: WebhookSettings, _clock: Clock) -> WebhookSink:
         max_body=MAX_ANSWER,
         concurrency=CONNECTIONS,
         guard=Guard(settings.allow_networks),
+        needs_body=False,
     )
     return WebhookSink(settings, fetch)
 
@@ -201,9 +202,7 @@ _REASONS = {
 }
 
 
-def _failed(failed: LookFailed, now: Instant) -> Outcome:
-    """Without a whole answer; where its status was told, that counts: what could not be read is not needed."""
-    if failed.status is not None:
-        return _answered(Response(failed.status, {}, b""), now)
+def _failed(failed: LookFailed) -> Outcome:
+    """Without an answer."""
     kind: Literal["dead", "again"] = "dead" if failed.reason is Reason.FORBIDDEN_TARGET else "again"
     return Outcome(kind, reason=failed.reason, detail=failed.detail, after=failed.after)

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,7 +8,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from notifier.clock import SystemClock
-from notifier.errors import LookFailed, Reason
+from notifier.errors import Reason
 from notifier.sinks.base import Message, Outcome
 from notifier.sinks.signing import SymmetricKey, derive, parse_keys, signing_keys, verify
 from notifier.sinks.webhook import WebhookSink, build
@@ -200,11 +201,45 @@ async def test_an_url_is_requested_as_it_was_given() -> None:
     ]
 
 
-@pytest.mark.parametrize(("status", "kind"), [(200, "delivered"), (410, "gone"), (500, "again")])
-async def test_a_status_counts_although_the_rest_could_not_be_read(status: int, kind: str) -> None:
-    fetch = FakeFetch(LookFailed(Reason.TOO_LARGE, "answer over 1 bytes", status=status))
+BROKEN = {
+    "too long": (b"content-length: 9000000", b"x" * 300_000),
+    "cut off": (b"content-length: 1000", b"x"),
+    "not packed as it says": (b"content-encoding: gzip", b"not gzip"),
+}
 
-    assert (await WebhookSink(settings("https://e.example/"), fetch).send(message(), T)).kind == kind
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize(("status", "kind"), [(200, "delivered"), (410, "gone"), (429, "again")])
+async def test_a_status_counts_although_the_rest_cannot_be_read(
+    other: Peer, broken: str, status: int, kind: str
+) -> None:
+    header, rest = BROKEN[broken]
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 %d Said\r\nretry-after: 7\r\n%b\r\n\r\n%b" % (status, header, rest))
+        await writer.drain()
+
+    other.answer = answer
+    async with sink(other.url) as hook:
+        outcome = await hook.send(message(), T)
+    assert (outcome.kind, outcome.status) == (kind, str(status))
+    assert outcome.after == (7.0 if status == 429 else None)
+    assert len(other.taken) == 1
+
+
+async def test_an_answer_whose_rest_does_not_come_counts_within_a_second(other: Peer) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 Said\r\ncontent-length: 1000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    other.answer = answer
+    async with sink(other.url, timeout="20s") as hook:
+        began = asyncio.get_running_loop().time()
+        assert (await hook.send(message(), T)).kind == "delivered"
+        assert asyncio.get_running_loop().time() - began < 10
 
 
 async def test_an_endpoint_is_an_url() -> None:
