@@ -21,6 +21,7 @@ from notifier.net.unpack import unpack
 
 AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # aiohttp's own; ours are fixed
 HEADERS: Mapping[str, str] = MappingProxyType({"Accept-Encoding": "gzip, deflate", "User-Agent": "order-notifier"})
+_UNREADABLE: tuple[type[Exception], ...] = (*MAPPED, LookFailed)
 TO_PASS_OVER = 1.0  # seconds for the rest of an answer that nobody needs
 KEEP_ALIVE = 30.0  # seconds that an idle connection is kept
 
@@ -110,7 +111,7 @@ class AiohttpFetch:
             if not answer.content.is_eof():
                 async with asyncio.timeout(TO_PASS_OVER):
                     await self._drain(answer)
-        except (*MAPPED, LookFailed):
+        except _UNREADABLE:
             answer.close()
         except BaseException:
             answer.close()
