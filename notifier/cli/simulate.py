@@ -1,6 +1,7 @@
 """`notifier simulate`: the order APIs alone, to try a configuration against."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import click
@@ -40,6 +41,9 @@ def _faults(path: Path) -> list[Fault]:
 
 
 async def _serve(simulator: Simulator, host: str, port: int, as_json: bool) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # its ordinary end, as that of any server
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     try:
         url = await simulator.start(host, port)
     except OSError as error:
@@ -50,6 +54,6 @@ async def _serve(simulator: Simulator, host: str, port: int, as_json: bool) -> N
         else:
             show.line(f"the order APIs are at {url}, tokens at {simulator.token_url}")
             show.line(f"what is true of an order: {url}/sim/timeline/{{api}}/{{order}}")
-        await asyncio.Event().wait()
+        await ended.wait()
     finally:
         await simulator.close()
