@@ -2,7 +2,8 @@
 
 An operating system's lock on a file beside it, so that a kill frees it. It is not a lock on the database file itself:
 closing any descriptor of that one would drop the locks that SQLite holds on it (https://www.sqlite.org/howtocorrupt.html,
-2.2). The file beside is never deleted: who deleted it while it is held would let a second process in.
+2.2). We never delete the file beside. Somebody else may, with the whole folder even, and a second process would come
+in: hence `holds`, to be asked before each write.
 """
 
 import os
@@ -28,7 +29,7 @@ class Claim:
     """Held from its making until `release`. Refused when another one holds it."""
 
     def __init__(self, path: Path) -> None:
-        beside = path.with_name(path.name + ".lock")
+        beside = self.path = path.with_name(path.name + ".lock")
         try:
             self._descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -44,6 +45,13 @@ class Claim:
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, str(os.getpid()).encode())
+
+    def holds(self) -> bool:
+        """Whether it is still this one that another process would find locked."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except OSError:
+            return False
 
     def release(self) -> None:
         os.close(self._descriptor)

@@ -202,6 +202,50 @@ async def test_a_file_that_was_moved_away_is_not_made_anew(backend: SqliteBacken
     assert len((await backend.view.find(EventQuery(key=KEY))).items) == 1
 
 
+async def test_a_folder_that_was_deleted_and_made_anew_is_the_new_ones_alone(
+    backend: SqliteBackend, tmp_path: Path
+) -> None:
+    """The claim went with the folder: the old process would write into the file of the new one."""
+    leases = backend.leases()
+    lease = await anext(leases)
+    await lease.commit([a_step()])
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        (tmp_path / f"notifier.db{suffix}").unlink()
+    other = SqliteBackend(backend.path, SystemClock())
+    await other.open()
+    with pytest.raises(LeaseLost):
+        await lease.commit([a_step(sequence=2)])
+    await asyncio.sleep(0.3)
+    assert "in use by another notifier" in (backend.trouble() or "")
+    with pytest.raises(Unavailable):
+        await backend.submit(a_put(KEYS[1]))
+    await other.submit(a_put(KEYS[2]))
+    assert [one.watch.key for one in (await other.view.find(OrderQuery())).items] == [KEYS[2]]
+    await other.close(5)
+
+
+async def test_a_claim_that_was_deleted_is_noticed_at_the_next_write(backend: SqliteBackend, tmp_path: Path) -> None:
+    leases = backend.leases()
+    lease = await anext(leases)
+    (tmp_path / "notifier.db.lock").unlink()
+    with pytest.raises(LeaseLost, match="deleted"):
+        await lease.commit([a_step()])
+    fresh = await next_lease(leases)  # nobody has come in meanwhile
+    await healthy(backend)
+    await fresh.commit([a_step()])
+    second = SqliteBackend(backend.path, SystemClock())
+    with pytest.raises(Refused, match="in use"):
+        await second.open()
+    (tmp_path / "notifier.db.lock").unlink()
+    await second.open()
+    with pytest.raises(LeaseLost, match="deleted"):
+        await fresh.commit([a_step(sequence=2)])
+    await asyncio.sleep(0.3)
+    assert "in use by another notifier" in (backend.trouble() or "")
+    await second.close(5)
+    await healthy(backend)
+
+
 async def test_damage_while_it_is_used(backend: SqliteBackend) -> None:
     leases = backend.leases()
     lease = await anext(leases)

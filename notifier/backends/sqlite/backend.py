@@ -73,7 +73,7 @@ class SqliteBackend:
         """Refused: in use, damaged, not ours, or not writable; the file is as it was."""
         prepare(self.path)
         self._claim = Claim(self.path)
-        self._file = File(self.path)
+        self._file = File(self.path, lambda: self._claim is not None and self._claim.holds())
         self._group = Group(self._file, self._written, self._failed)
         try:
             self._bells.reach(await self._file.open(self._clock.now()))
@@ -211,6 +211,13 @@ class SqliteBackend:
         if self._healing is None:
             self._healing = asyncio.get_running_loop().create_task(self._heal(), name="sqlite healing")
 
+    def _claim_again(self) -> None:
+        """Refused when another process has the file by now; that one has come later, but may have written to it."""
+        if self._claim is not None and not self._claim.holds():
+            again = Claim(self.path)
+            self._claim.release()
+            self._claim = again
+
     async def _heal(self) -> None:
         """Until something could be written again."""
         assert self._file is not None
@@ -222,6 +229,7 @@ class SqliteBackend:
                 pause = min(max(pause * 2, FIRST_PAUSE), LAST_PAUSE)
                 try:
                     if not self._sound.is_set():
+                        self._claim_again()
                         await self._file.reopen()
                         self._sound.set()
                     elif self._clock.monotonic() - self._failed_at < QUIET:

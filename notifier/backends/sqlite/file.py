@@ -33,8 +33,10 @@ class Written(NamedTuple):
 class File:
     """Its threads live from `open` to `close`; `reopen` gives it fresh connections after an error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, claimed: Callable[[], bool]) -> None:
+        """`claimed`: whether the file is still this process's alone; asked on its threads."""
         self.path = path
+        self._claimed = claimed
         self._writing = Worker("notifier-write")
         self._reading = Worker("notifier-read", READERS)
         self._connection: sqlite3.Connection | None = None
@@ -140,6 +142,8 @@ class File:
         """In WAL mode SQLite does not notice, and would write on into a file without a name."""
         if _identity(self.path) != self._identity:
             raise LeaseLost(f"{self.path}: it was moved, replaced or deleted while in use: put it back")
+        if not self._claimed():
+            raise LeaseLost(f"{self.path}: the file that claims it was deleted, so another process may be using it")
 
     def _rollback(self, connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
