@@ -32,12 +32,16 @@ def pack_member(member: Member) -> bytes:
     return msgspec.msgpack.encode(member)
 
 
-def unpack_member(data: bytes) -> Member:
-    """Refused for a newer format; ValueError for what is none of ours."""
+def unpack_members(told: Mapping[str, bytes]) -> dict[str, Member]:
+    """By their ids. Of one that tells nothing that we know, the id is all there is. Refused for a newer format."""
+    return {id: _unpacked(data) or Member(name=id) for id, data in told.items()}
+
+
+def _unpacked(data: bytes) -> Member | None:
     try:
         member = _MEMBER.decode(data)
-    except msgspec.MsgspecError as error:
-        raise ValueError("no member of ours") from error
+    except msgspec.MsgspecError:
+        return None
     check_format("group member", member.format)
     return member
 

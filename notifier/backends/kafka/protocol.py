@@ -4,12 +4,15 @@ The classic protocol (KIP-62, KIP-345 static members, KIP-394 member ids) by aio
 consumer would not do: it hears nothing of the group while it waits for a rebalance, and hides its heartbeats.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest
 
 PROTOCOL_TYPE = "consumer"  # so that Kafka's own tools show the group's members and what they own
@@ -33,6 +36,20 @@ class Code(IntEnum):
     MEMBER_ID_REQUIRED = 79
     GROUP_MAX_SIZE_REACHED = 81
     FENCED_INSTANCE_ID = 82
+
+
+FATAL = {
+    Code.GROUP_AUTHORIZATION_FAILED: "the user may not use the consumer group {group!r}: grant Read on it",
+    Code.INVALID_SESSION_TIMEOUT: (
+        "the broker does not allow this `session_timeout`: see its group.min.session.timeout.ms and …max…"
+    ),
+    Code.INCONSISTENT_GROUP_PROTOCOL: (
+        "the consumer group {group!r} is used by another program, too: give this one its own `group_id`"
+    ),
+    Code.INVALID_GROUP_ID: "{group!r} is not a name for a consumer group: change `group_id`",
+    Code.FENCED_INSTANCE_ID: "another replica has the same `instance_id`: each needs its own",
+}
+"""What no trying again will mend, and what to do."""
 
 
 class GroupError(Exception):
@@ -118,6 +135,39 @@ class Coordinator:
 
     async def _ask(self, request: Any, connection: ConnectionGroup) -> Any:
         return await self._client.send(self._node, request, group=connection)
+
+
+class Link:
+    """The connection to a group's coordinator, found when it is first needed, and anew after `close`.
+
+    `reachable`: whether any broker is, as far as is known. `coordinator` None: another broker is, or will be.
+    """
+
+    def __init__(self, group: str, connect: Callable[[], Awaitable[AIOKafkaClient]]) -> None:
+        """`connect`: Refused, Unavailable."""
+        self.reachable = True
+        self.coordinator: Coordinator | None = None
+        self._group = group
+        self._connect = connect
+        self._client: AIOKafkaClient | None = None
+
+    async def found(self) -> Coordinator:
+        """GroupError, KafkaError, and what `connect` raises."""
+        if self._client is None:
+            self.reachable = False  # until a broker says otherwise
+            self._client = await self._connect()
+            self.reachable = True
+        if self.coordinator is None:
+            self.coordinator = await Coordinator.find(self._client, self._group)
+        return self.coordinator
+
+    async def close(self, within: float = 1.0) -> None:
+        """Bounded, in seconds."""
+        client, self._client, self.coordinator = self._client, None, None
+        if client is not None:
+            with contextlib.suppress(TimeoutError, KafkaError, OSError):
+                async with asyncio.timeout(within):
+                    await client.close()
 
 
 def _told(metadata: bytes) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.backends.kafka.assignor import Member, assign, pack_member, unpack_member
+from notifier.backends.kafka.assignor import Member, assign, pack_member, unpack_members
 from notifier.errors import Refused
 
 Owned = Mapping[str, tuple[int, ...]]
@@ -91,8 +91,9 @@ def test_two_of_one_name_share_all_the_same() -> None:
 
 def test_what_a_member_tells_of_itself() -> None:
     member = Member(name="pod-1", generation=3, owned=(1, 5))
-    assert unpack_member(pack_member(member)) == member
-    with pytest.raises(ValueError, match="no member of ours"):
-        unpack_member(b"range")
+    assert unpack_members({"id": pack_member(member), "other": b"range"}) == {
+        "id": member,
+        "other": Member(name="other"),
+    }
     with pytest.raises(Refused, match="newer release"):
-        unpack_member(pack_member(Member(format=2, name="x")))
+        unpack_members({"id": pack_member(Member(format=2, name="x"))})

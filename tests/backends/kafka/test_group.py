@@ -8,7 +8,8 @@ import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.client import AIOKafkaClient
 
-from notifier.backends.kafka.group import SILENT, Membership, Names
+from notifier.backends.kafka.group import Membership, Names
+from notifier.backends.kafka.ownership import SILENT
 from notifier.backends.kafka.protocol import Who
 from notifier.clock import SystemClock
 from notifier.net.kafka.client import Clients
@@ -47,8 +48,8 @@ class Member:
         for task in self.it._tasks:
             task.cancel()
         await asyncio.wait(self.it._tasks)
-        self.it.owned = frozenset()
-        await self.it._disconnect()
+        self.it._ownership.owned = frozenset()
+        await self.it._link.close()
 
     async def deaf(self) -> None:
         """As SIGSTOP: connections stay, nothing is sent."""
@@ -226,12 +227,12 @@ async def test_a_static_member_comes_back_to_what_it_had_without_any_rebalance(g
     a, b = group.join("a", "a"), group.join("b", "b")
     await group.settled(a, b)
     mine, others = a.owned, b.owned
-    generation = b.it._generation
+    generation = b.it._ownership.generation
     await a.it.close(2)
     again = group.join("a", "a")
     await until(lambda: bool(again.owned))
     assert (again.owned, b.owned) == (mine, others)
-    assert b.it._generation == generation
+    assert b.it._ownership.generation == generation
     assert len(b.changes) == 1 or b.changes[-1][1] == others
 
 
@@ -272,12 +273,12 @@ async def test_a_member_that_is_stuck_is_begun_anew(group: Group) -> None:
     """Whatever holds it: here, an answer that never comes."""
     a = group.join("a")
     await group.settled(a)
-    coordinator = a.it._coordinator
+    coordinator = a.it._link.coordinator
     assert coordinator is not None
 
     async def never(who: Who, generation: int) -> None:
         await asyncio.get_running_loop().create_future()
 
     coordinator.heartbeat = never  # type: ignore[method-assign]
-    await until(lambda: a.it._coordinator is not coordinator, SESSION)
+    await until(lambda: a.it._link.coordinator is not coordinator, SESSION)
     await group.settled(a)
