@@ -98,12 +98,13 @@ class Commands:
             order.watch = watch  # recipients and labels; its ids stay what they were
             await self._commit(Change(key=command.key, done=(command,)))
             return
-        now = self._clock.now()
         stored = await self._shard.lease.load(command.key)
         if stored is None or stored.state is None:
-            state = begin(command.key, command.watch.created_at)
+            state, now = begin(command.key, command.watch.created_at), self._shard.clock.now()
         else:
             state = codec.unpack_state(stored.state)
+            self._shard.heed(max(state.changed_at, state.retired_at or 0))
+            now = self._shard.clock.now()
             if state.retirement == "removed":
                 state = readd(state, now)
             elif state.retirement is not None:
@@ -125,7 +126,7 @@ class Commands:
         else:
             stored = await self._shard.lease.load(command.key)
             packed = stored.state if stored else None
-        now = self._clock.now()
+        now = self._shard.clock.now()
         state = retire(codec.unpack_state(packed) if packed else begin(command.key, command.at), now, "removed")
         if order is not None:
             state = replace(state, last_ok=order.last_ok)

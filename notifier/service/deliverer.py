@@ -113,8 +113,11 @@ class Deliverer(Outbox):
         await self._endpoints.record(endpoint, outcome, ended, forced=any(each.retried for each in bound))
         if shut and endpoint.breaker.closed:
             self.wake(endpoint)
-        spread = self._draw()
+        spread, ahead = self._draw(), shard.ahead()
+        began, ended = began + ahead, ended + ahead
         done = [attempt.after(each, outcome, way.settings.retries, ended, began, spread) for each in bound]
+        if ahead:  # it is recorded as after what was recorded before, but waits no longer for that
+            done = [each if each.due is None else replace(each, due=each.due - ahead) for each in done]
         for before, after in zip(bound, done, strict=True):
             telling.note(self._metrics, before, outcome, after, ended, began)
         return [*dead, *await self._record(shard, done)]

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from notifier import codec
 from notifier.backends.base import Change
 from notifier.envelope import seal
-from notifier.model import CloudEvent, Delivery, Look, State
+from notifier.model import CloudEvent, Delivery, Instant, Look, State
 from notifier.routing.route import route
 from notifier.service.orders import Order
 from notifier.service.runtime import OrderSource, Runtime
@@ -25,8 +25,11 @@ class Followed(NamedTuple):
     change: Change | None
 
 
-def follow(order: Order, look: Look, source: OrderSource, runtime: Runtime) -> Followed:
-    """What follows from a look. TooLarge when it could not be stored, and whatever a fault of ours raises."""
+def follow(order: Order, look: Look, source: OrderSource, runtime: Runtime, now: Instant) -> Followed:
+    """What follows from a look. TooLarge when it could not be stored, and whatever a fault of ours raises.
+
+    `now` by this process's clock: where what is recorded is ahead of it, what is to be sent is not due any later.
+    """
     stored = codec.unpack_state(order.state)
     # A clock that was put back must not make a change end before it could begin.
     was = replace(stored, last_ok=None if order.last_ok is None else min(order.last_ok, look.began))
@@ -48,8 +51,11 @@ def follow(order: Order, look: Look, source: OrderSource, runtime: Runtime) -> F
     if not sealed and _insignificant(was, state):
         return Followed(step, packed, None)
     events = tuple(cloud for _, cloud in sealed)
-    _check_sizes(events, routed.deliveries)
-    return Followed(step, packed, Change(key=order.key, state=packed, events=events, deliveries=routed.deliveries))
+    deliveries = routed.deliveries
+    if (ahead := look.ended - now) > 0:
+        deliveries = tuple(each if each.due is None else replace(each, due=each.due - ahead) for each in deliveries)
+    _check_sizes(events, deliveries)
+    return Followed(step, packed, Change(key=order.key, state=packed, events=events, deliveries=deliveries))
 
 
 def _insignificant(was: State, state: State) -> bool:

@@ -107,6 +107,11 @@ class Order:
     def not_before(self) -> Instant | None:
         return self._rare.not_before
 
+    @property
+    def newest(self) -> Instant:
+        """The newest time that was recorded of it."""
+        return max(self.last_ok or 0, self.changed_at, self._rare.lost_since or 0)
+
     def failed(self, reason: str) -> None:
         """A look of which nothing could be remembered but that it failed."""
         self.failures += 1

@@ -98,9 +98,10 @@ class Poller:
         if order.shard.committer.blocked:
             order.shard.parked.append(order)
             return
-        began = self._clock.now()
+        clock = order.shard.clock
+        began = clock.now()
         order.busy = True
-        self._tallies.lags.observe(began - order.was_due)
+        self._tallies.lags.observe((began if clock is self._clock else self._clock.now()) - order.was_due)
         try:
             try:
                 body = await source.api.get(order.target or self._aim(order, source), order)
@@ -113,7 +114,7 @@ class Poller:
                     if not order.gone:
                         self._again(order, source)
                     return
-                ended = max(began, self._clock.now())
+                ended = max(began, clock.now())
                 await order.shard.committer.turn()
                 look = Look(
                     began=began,
@@ -190,12 +191,12 @@ class Poller:
     def _follow(self, order: Order, source: OrderSource, look: Look) -> tuple[Look, Followed]:
         """What cannot be followed or stored is that order's failed look, and nobody else's."""
         try:
-            return look, follow(order, look, source, self._runtime())
+            return look, follow(order, look, source, self._runtime(), self._clock.now())
         except LookFailed as failure:
             look = self._failed(order, failure, look.began)
         except Exception as error:
             look = self._broken(order, error, look.began)
-        return look, follow(order, look, source, self._runtime())
+        return look, follow(order, look, source, self._runtime(), self._clock.now())
 
     async def _commit(self, order: Order, look: Look, step: Step, change: Change) -> bool:
         """Durable first, then memory, then the deliverer."""
@@ -236,14 +237,15 @@ class Poller:
     def _failed(self, order: Order, failure: LookFailed, began: Instant) -> Look:
         if (times := self._repeats.ok((order.source, failure.reason), self._clock.monotonic())) is not None:
             log.warning("look_failed", source=order.source, reason=failure.reason, detail=failure.logged, times=times)
-        ended = max(began, self._clock.now())
+        now = self._clock.now()
+        ended = max(began, now + order.shard.ahead())
         return Look(
             began=began,
             ended=ended,
             reason=failure.reason,
             detail=failure.detail,
             attended=order.attended,
-            not_before=ended + round(failure.after * 1000) if failure.after else None,
+            not_before=now + round(failure.after * 1000) if failure.after else None,
         )
 
     def _broken(self, order: Order, error: Exception, began: Instant) -> Look:
@@ -252,7 +254,7 @@ class Poller:
             log.error("look_broken", source=order.source, error=type(error).__name__, exc_info=error)
         return Look(
             began=began,
-            ended=max(began, self._clock.now()),
+            ended=max(began, order.shard.clock.now()),
             reason=Reason.INTERNAL,
             detail=type(error).__name__,
             attended=order.attended,

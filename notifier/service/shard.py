@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from notifier import codec
 from notifier.backends.base import Change, Lease
-from notifier.clock import Clock
+from notifier.clock import Ahead, Clock
 from notifier.errors import LeaseLost
 from notifier.metrics import Metrics
-from notifier.model import Delivery, State
+from notifier.model import Delivery, Instant, State
 from notifier.service import silence
 from notifier.service.carry import Carry
 from notifier.service.commands import Commands
@@ -28,11 +28,16 @@ from notifier.tracking.orders import retire
 
 log = structlog.get_logger()
 
+NOTABLE = 1_000  # ms that another replica's clock must have been ahead for a line in the log
 SETTLED = 10_000  # orders restored from which on the garbage collector is told to leave them alone
 
 
 class Shard:
-    """Poller and deliverer hold its orders and lanes; `run` attaches them, and takes them back in the end."""
+    """Poller and deliverer hold its orders and lanes; `run` attaches them, and takes them back in the end.
+
+    `clock` is what is recorded by: never behind what was recorded before, be it by another replica whose clock is
+    ahead of this one's. What is waited for goes by the process's own clock.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Shard:
         self.parked: list[Order] = []
         self.carry = carry
         self.ready = False
+        self.clock: Clock = clock
         self.committer = Committer(lease, clock, metrics, self._blocked)
         self.commands = Commands(self, poller, deliverer, clock, notable)
         self._poller = poller
@@ -97,6 +103,11 @@ class Shard:
                 # Of this thread: what another one allocated would be of no use to this one when it is replaced.
                 state = bytes(memoryview(stored.state))
                 self.keep(Order(stored.key, source_of(stored.key), stored.watch, state, self, now))
+        newest = (*(each.newest for each in self.orders.values()), *map(_newest, deliveries))
+        if ahead := self.heed(max(newest, default=0)):
+            for each in self.orders.values():
+                each.attended = now + ahead
+            deliveries = [_put_back(delivery, _newest(delivery) - now) for delivery in deliveries]
         self.carry.restored(delivery.id for delivery in deliveries)
         # Before the answers that are kept: what follows from them finds its lanes.
         self._deliverer.attach(self, deliveries)
@@ -126,6 +137,25 @@ class Shard:
         self._deliverer.detach(self)
         await self.commands.close()
 
+    # --- time --------------------------------------------------------------------------------------------------
+
+    def heed(self, newest: Instant) -> int:
+        """Nothing is recorded from now on as if it were before that; by how many ms `clock` is ahead of it now."""
+        if newest > self.clock.now():
+            self.clock = Ahead(self._clock, newest)
+            if self.ahead() >= NOTABLE:
+                log.warning("shard_clock_ahead", shard=self.number, ms=self.ahead())
+        return self.ahead()
+
+    def ahead(self) -> int:
+        """ms by which what is recorded is ahead of this process's clock."""
+        if self.clock is self._clock:
+            return 0
+        by = self.clock.now() - self._clock.now()
+        if by <= 0:
+            self.clock = self._clock  # it has caught up
+        return max(0, by)
+
     # --- orders ------------------------------------------------------------------------------------------------
 
     def keep(self, order: Order) -> None:
@@ -152,7 +182,7 @@ class Shard:
         self.commands.chain(order.key, self._retire(order, how))
 
     async def _retire(self, order: Order, how: Literal["terminal", "given_up"]) -> None:
-        state = retire(codec.unpack_state(order.state), self._clock.now(), how)
+        state = retire(codec.unpack_state(order.state), self.clock.now(), how)
         state = replace(state, last_ok=order.last_ok)
         await self.committer.commit(Change(key=order.key, state=codec.pack_state(state)))
         self._notable.forget(order.key)
@@ -200,6 +230,16 @@ class Shard:
 
 class _Ended(Exception):
     """The lease says that the shard is no longer ours."""
+
+
+def _newest(delivery: Delivery) -> Instant:
+    """The newest time that was recorded of it."""
+    return max((delivery.created_at, *(each.at for each in delivery.attempts)))
+
+
+def _put_back(delivery: Delivery, by: int) -> Delivery:
+    """Made or tried by a clock that was so many ms ahead: what it waits for is no further away than it was there."""
+    return delivery if delivery.due is None or by <= 0 else replace(delivery, due=delivery.due - by)
 
 
 def source_of(key: str) -> str:

@@ -28,21 +28,24 @@ async def watch(shard: "Shard", poller: Poller, runtime: Callable[[], Runtime], 
         await asyncio.sleep(max(LEAST, min(MOST, shortest / PART)))
         orders = tuple(shard.orders.values())
         for first in range(0, len(orders), SLICE):
-            now = clock.now()
+            now, ahead = clock.now(), shard.ahead()
             found = [
                 (order, source)
                 for order in orders[first : first + SLICE]
-                if (source := sources.get(order.source)) is not None and silent(order, source, now)
+                if (source := sources.get(order.source)) is not None and silent(order, source, now, ahead)
             ]
             if found and not shard.committer.blocked:
-                await asyncio.gather(*(poller.silent(order, source, now) for order, source in found))
+                await asyncio.gather(*(poller.silent(order, source, now + ahead) for order, source in found))
             await asyncio.sleep(0)
 
 
-def silent(order: Order, source: OrderSource, now: Instant) -> bool:
-    """No good look for too long, not told yet, and that is no matter of a rhythm slower than `stalled_after`."""
+def silent(order: Order, source: OrderSource, now: Instant, ahead: int) -> bool:
+    """No good look for too long, not told yet, and that is no matter of a rhythm slower than `stalled_after`.
+
+    What is recorded is `ahead` of the clock by so many ms.
+    """
     most = source.tracking.stalled_after
-    if now - max(order.attended, order.last_ok or 0) < most or order.gone or order.committing is not None:
+    if now + ahead - max(order.attended, order.last_ok or 0) < most or order.gone or order.committing is not None:
         return False
     late = now - (order.was_due if order.due is None else order.due)
     return (order.failures > 0 or late >= min(most, LATE)) and not codec.unpack_state(order.state).stalled
