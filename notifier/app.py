@@ -177,5 +177,6 @@ def _backend(config: Config, clock: Clock, metrics: Metrics) -> Backend:
             config.retention,
             clock,
             lambda reason: metrics.watches_rejected.labels(reason).inc(),
+            metrics.clock_ahead.set,
         )
     return SqliteBackend(settings.path, clock)

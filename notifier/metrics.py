@@ -99,6 +99,11 @@ class Metrics:
         self.shards_owned = Gauge(
             "notifier_shards_owned", "Shards that this replica owns (1 with sqlite).", registry=registry
         )
+        self.clock_ahead = Gauge(
+            "notifier_clock_ahead_seconds",
+            "How far this replica's clock is ahead of Kafka's brokers, negative where it is behind.",
+            registry=registry,
+        )
         self.build_info = Gauge("notifier_build_info", "1, with the release as label.", ("version",), registry=registry)
         self.build_info.labels(release()).set(1)
         ProcessCollector(registry=registry)

@@ -50,7 +50,8 @@ class Settings(Reachable, Protocol):
 
 
 class KafkaBackend:
-    """`parse` is what POST /v1/watches does with a body; `retention` in ms; `rejected` hears of bad input records."""
+    """`parse` is what POST /v1/watches does with a body; `retention` in ms; `rejected` hears of bad input records,
+    `ahead` by how many seconds this clock is ahead of the brokers' (negative: behind)."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class KafkaBackend:
         retention: int,
         clock: Clock,
         rejected: Callable[[str], None] = lambda _: None,
+        ahead: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.shards = settings.partitions
         self._rejected = rejected
@@ -69,7 +71,7 @@ class KafkaBackend:
         self._clients = Clients(settings, clock)
         self._tail = Tail(self._clients, self._topics, self.shards, parse, clock)
         self._view = KafkaView(self._tail, clock)
-        self._inbox = Inbox(self._clients, self._tail, self._view, clock)
+        self._inbox = Inbox(self._clients, self._tail, self._view, clock, ahead)
         self._session = settings.session_timeout / 1000
         names = Names(
             settings.group_id or settings.topic_prefix,

@@ -1,7 +1,8 @@
 """The way in: commands and facts, durable in their topics and shown by this replica's view when it says so."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import structlog
@@ -13,6 +14,7 @@ from notifier.backends import tables
 from notifier.backends.base import OrderQuery
 from notifier.backends.kafka.inputs import command_record, removal_record, watch_record
 from notifier.backends.kafka.records import Outgoing, fact_record
+from notifier.backends.kafka.skew import PROBE, Skew
 from notifier.backends.kafka.tail import PATIENCE, Tail
 from notifier.backends.kafka.view import KafkaView
 from notifier.backends.partition import shard_of
@@ -27,13 +29,23 @@ log = structlog.get_logger()
 
 APPEND = 1.0  # seconds until a record must be durable
 START = 5.0  # seconds to connect
+APPENDED = 1  # the type of a timestamp that is the broker's
 LAST_PAUSE = 2.0  # seconds between tries to read the facts
+MIND_CLOCK = 300.0  # seconds between two looks at how far this clock is off the brokers'
 
 
 class Inbox:
     """One idempotent producer: what is sent first is written first, also after errors."""
 
-    def __init__(self, clients: Clients, tail: Tail, view: KafkaView, clock: Clock) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        tail: Tail,
+        view: KafkaView,
+        clock: Clock,
+        ahead: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`ahead` hears by how many seconds this clock is ahead of the brokers', see `Skew`."""
         self._clients = clients
         self._tail = tail
         self._view = view
@@ -41,6 +53,8 @@ class Inbox:
         self._topics = tail.topics
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._skew = Skew(clock, ahead)
+        self._minding: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connects, so that the first who asks need not wait; without brokers he will."""
@@ -48,8 +62,12 @@ class Inbox:
             await self._started()
         except Unavailable as error:
             log.warning("inbox_not_connected", error=str(error))
+        self._minding = asyncio.get_running_loop().create_task(self._mind_clock(), name="inbox's clock")
 
     async def close(self, within: float) -> None:
+        if self._minding is not None:
+            self._minding.cancel()
+            await asyncio.wait([self._minding])
         producer, self._producer = self._producer, None
         if producer is not None:
             await end(producer, within)
@@ -125,7 +143,8 @@ class Inbox:
         producer = await self._started()
         try:
             async with within(APPEND, f"writing to {topic}"):
-                return await producer.send_and_wait(
+                sent = self._clock.now()
+                written: RecordMetadata = await producer.send_and_wait(
                     topic, record.value, key=record.key, partition=partition, headers=list(record.headers)
                 )
         except Unavailable:
@@ -136,6 +155,16 @@ class Inbox:
                 self._producer = None
                 await end(producer)
             raise Unavailable(str(error)) from error
+        if written.timestamp_type == APPENDED and written.timestamp is not None:
+            self._skew.heard(sent, written.timestamp, self._clock.now())
+        return written
+
+    async def _mind_clock(self) -> None:
+        """Also where nobody writes."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                await self._append(self._topics.facts, 0, PROBE)
+            await asyncio.sleep(MIND_CLOCK)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

@@ -10,7 +10,8 @@ DAY = 86_400_000
 
 
 class Topic(NamedTuple):
-    """`needed`: what data would be lost, or never written, without. `tuning`: what only keeps restores short."""
+    """`needed`: what data would be lost, or never written, without. `tuning`: what only keeps restores short, or
+    tells more."""
 
     name: str
     partitions: int
@@ -57,5 +58,6 @@ class Topics:
             Topic(self.deliveries, partitions, compact, hourly),
             Topic(self.events, partitions, kept),
             Topic(self.dead_letters, partitions, kept),
-            Topic(self.facts, 1, compact, hourly),
+            # Its append times tell how far a replica's clock is off.
+            Topic(self.facts, 1, compact, {**hourly, **appended}),
         )
