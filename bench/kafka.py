@@ -1,4 +1,4 @@
-"""`make bench-kafka`: the Kafka backend's figures, each on a line, on a broker of its own. About five minutes.
+"""`make bench-kafka`: the Kafka backend's figures, each on a line, on a broker of its own. About ten minutes.
 
 Some of them alone: `python -m bench.kafka changes scale`. One process with a profile: `--profile FILE`.
 """
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench.kafka_changes import changes
+from bench.kafka_gone import gone
 from bench.kafka_parts import load
 from bench.kafka_restore import restores
 from bench.kafka_scale import scale
@@ -19,13 +20,13 @@ from tests.kafka.properties import Wish
 RATES = (500, 2_000)  # changes a second
 SECONDS = 15.0
 ORDERS = 100_000
-PARTS = ("changes", "scale", "restore")
+PARTS = ("changes", "scale", "restore", "gone")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("bench.kafka", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
-    parser.add_argument("--orders", type=int, default=ORDERS, help="that are restored")
+    parser.add_argument("--orders", type=int, default=ORDERS, help="that are restored; as many deliveries given up")
     parser.add_argument("--profile", type=Path, help="cProfile's statistics of the last run with changes")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
@@ -41,6 +42,8 @@ def main() -> None:
                     print(asyncio.run(changes(folder, servers, broker, rate, SECONDS, options.profile)), flush=True)
             elif part == "scale":
                 print(asyncio.run(scale(folder, servers, broker)), flush=True)
+            elif part == "gone":
+                print(asyncio.run(gone(folder, servers, options.orders)), flush=True)
             else:
                 print(asyncio.run(restores(folder, servers, options.orders)), flush=True)
 

@@ -54,6 +54,7 @@ class Setting(NamedTuple):
     poll: str
     at_once: int = 100
     rate: int = 1_000_000
+    hook: int | None = None  # the port of who is told of everything
 
     def config(self, api: int) -> dict[str, Any]:
         source = {
@@ -63,7 +64,15 @@ class Setting(NamedTuple):
             "poll": {"default": self.poll},
             "budget": {"requests_per_second": self.rate, "concurrency": self.at_once},
         }
+        told = {
+            "sinks": {"hook": {
+                "type": "webhook", "url": f"http://127.0.0.1:{self.hook}/", "allow_networks": ["127.0.0.0/8"],
+                "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            }},
+            "rules": [{"name": "all", "when": {}, "send": [{"sink": "hook"}]}],
+        }  # fmt: skip
         return {
+            **(told if self.hook else {}),
             "log": {"level": "warning"},
             "backend": {
                 "type": "kafka",
@@ -143,6 +152,11 @@ class Replica:
     async def get(self, path: str) -> Any:
         async with self._session() as session, session.get(self._url + path) as answer:
             return orjson.loads(await answer.read())
+
+    async def post(self, path: str, body: Any) -> None:
+        async with self._session() as session, session.post(self._url + path, json=body) as answer:
+            if answer.status >= 300:
+                raise RuntimeError(f"{path} was answered with {answer.status}")
 
     async def stop(self) -> None:
         if self._process is not None and self._process.returncode is None:

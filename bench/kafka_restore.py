@@ -5,7 +5,7 @@ of the last hour three changes, each with its event and its delivery, open and t
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -48,6 +48,7 @@ DELIVERIES = 10
 CHANGES = 3  # of each order, within the last hour
 
 Written = dict[str, list[Outgoing]]
+Records = Callable[[int, int, Topics, Source, int], Iterable[tuple[str, Outgoing]]]
 
 
 class Writer:
@@ -113,8 +114,10 @@ def records_of(number: int, offset: int, topics: Topics, adapter: Source, now: i
         yield topics.deliveries, Outgoing(id.encode(), finished, n)
 
 
-async def fill(client: AIOKafkaProducer, topics: Topics, adapter: Source, orders: int) -> int:
-    """How many records."""
+async def fill(
+    client: AIOKafkaProducer, topics: Topics, adapter: Source, orders: int, records: Records = records_of
+) -> int:
+    """How many records; `records` are those of one order."""
     now = SystemClock().now()
     shards: list[list[int]] = [[] for _ in range(SHARDS)]
     for number in range(orders):
@@ -124,7 +127,7 @@ async def fill(client: AIOKafkaProducer, topics: Topics, adapter: Source, orders
         for first in range(0, len(numbers), 1_000):
             written: Written = {}
             for place, number in enumerate(numbers[first : first + 1_000], first):
-                for topic, record in records_of(number, place, topics, adapter, now):
+                for topic, record in records(number, place, topics, adapter, now):
                     written.setdefault(topic, []).append(record)
             await writer.write(shard, written)
         cursors = Outgoing(CURSORS_KEY, pack_cursors(Cursors(n=1, watches=len(numbers))), number_header(1))

@@ -1,0 +1,113 @@
+"""An endpoint answers 410 while 100,000 deliveries wait for it: until all are given up, and who waits meanwhile."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from aiohttp import web
+from msgspec.structs import replace
+
+from bench.kafka_parts import SHARDS, Setting, load, percentile, producer, replicas, upstream
+from bench.kafka_restore import Records, fill, records_of
+from notifier import codec
+from notifier.backends.kafka.prepare import prepare
+from notifier.backends.kafka.records import Outgoing, delivery_key, pack_delivery
+from notifier.backends.kafka.topics import Topics
+from notifier.clock import SystemClock
+from notifier.config.load import load as load_config
+from notifier.errors import Reason
+from notifier.net.kafka.client import Clients
+from notifier.sources import REGISTRY
+from notifier.sources.base import Source
+
+HOUR = 3_600_000
+PER_ORDER = (1, 100)  # deliveries of an order that wait: many lanes, or long ones
+MOST = 600.0  # seconds
+
+
+def waiting(each: int) -> Records:
+    """Orders of each of which so many deliveries wait for their next attempt."""
+
+    def records(number: int, offset: int, topics: Topics, adapter: Source, now: int) -> Iterator[tuple[str, Outgoing]]:
+        kept, opened = {}, []
+        for topic, record in records_of(number, offset, topics, adapter, now):
+            if topic == topics.shards and record.key.startswith(b"d:"):
+                opened += [record] if record.value else []
+            elif topic in (topics.watches, topics.shards):
+                kept[topic, record.key] = record
+        yield from ((topic, record) for (topic, _), record in kept.items())
+        sample = codec.unpack_delivery(opened[0].value or b"")
+        for place in range(each):
+            id, attributes = f"{number}-{place}", {**sample.event.attributes, "sequence": f"{place + 1:020}"}
+            event = replace(sample.event, attributes=attributes)
+            waits = replace(sample, id=id, event=event, due=now + HOUR, held=Reason.RETRYING, tries=1)
+            yield topics.shards, Outgoing(delivery_key(id), pack_delivery(waits), opened[0].headers)
+
+    return records
+
+
+@contextlib.asynccontextmanager
+async def receiver() -> AsyncIterator[int]:
+    """Its port; it is gone."""
+    app = web.Application()
+    app.router.add_post("/", _gone)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def _gone(_request: web.Request) -> web.Response:
+    return web.Response(status=410)
+
+
+async def gone(folder: Path, servers: Sequence[str], deliveries: int) -> str:
+    return "\n".join([await _one(folder, servers, deliveries // each, each) for each in PER_ORDER])
+
+
+async def _one(folder: Path, servers: Sequence[str], orders: int, each: int) -> str:
+    prefix = f"gone{time.time_ns() // 1_000_000}"
+    async with AsyncExitStack() as stack:
+        hook = await stack.enter_async_context(receiver())
+        port, _ = stack.enter_context(upstream("same"))
+        setting = Setting(servers, prefix, port, "1h", hook=hook)
+        file = folder / "fill.yaml"
+        file.write_text(setting.yaml(0))
+        config = load_config(file)
+        topics = Topics(prefix)
+        clients = Clients(config.backend, SystemClock())  # type: ignore[arg-type]  # it is the kafka one
+        await prepare(clients, topics, SHARDS, 1, config.retention)
+        client = await stack.enter_async_context(producer(servers))
+        await fill(client, topics, REGISTRY["business_v2"].build(config.sources["trips"]), orders, waiting(each))
+        async with replicas(folder, setting) as (replica,):
+            async with asyncio.timeout(MOST):
+                while await replica.figure("notifier_deliveries_pending") < orders * each:
+                    await asyncio.sleep(0.2)
+                while (await replica.get(f"/v1/orders/trips/{0:032x}")).get("as_of", "1970") < replica.started:
+                    await asyncio.sleep(0.5)  # who reads the topics at the start is not to be in the way
+                spent = replica.cpu
+                begun = time.perf_counter()
+                await replica.post("/v1/watches", {"source": "trips", "ids": {"order_id": "last"}})
+                answers = []
+                while await replica.figure("notifier_deliveries_pending"):
+                    asked = time.perf_counter()
+                    await replica.get("/v1/orders/trips/last")
+                    answers.append(time.perf_counter() - asked)
+                    await asyncio.sleep(0.1)
+                took, spent = time.perf_counter() - begun, replica.cpu - spent
+                commits = await replica.figure("notifier_commit_seconds_count")
+            [dead] = (await replica.get("/v1/deliveries?state=dead&limit=1"))["items"]
+            if dead["reason"] != Reason.ENDPOINT_DISABLED:
+                raise RuntimeError(f"given up because of {dead['reason']}")
+    return (
+        f"410 for {orders * each} deliveries of {orders} orders: all given up after {took:.1f} s ({spent:.1f} s of CPU,"
+        f" {commits:.0f} commits) · {len(answers)} answers meanwhile: median"
+        f" {percentile(sorted(answers), 0.5) * 1000:.0f}, slowest {max(answers, default=0) * 1000:.0f} ms · {load()}"
+    )
