@@ -42,6 +42,8 @@ class BadRecord(Exception):
 # --- watches ---------------------------------------------------------------------------------------------------------
 
 _WATCH, _AT, _RETIRES = "watch", "at", "retires"
+_NUMBER_BYTES = 8
+_LATEST: Instant = 1 << 43  # in the year 2248
 
 
 class Input(NamedTuple):
@@ -82,8 +84,7 @@ def read_input(record: Record, shards: int, known: Watch | None, parse: Parse) -
     key = key_of(record, shards)
     at = _at(record)
     if record.value is None:
-        retires = header(record, _RETIRES)
-        return Input(key, None, at, None if retires is None else int.from_bytes(retires, "big", signed=True))
+        return Input(key, None, at, _number(record, _RETIRES))
     if len(record.value) > MOST_BYTES:
         raise BadRecord("too_large", f"the body has {len(record.value)} bytes, at most {MOST_BYTES} are read", key)
     watch = _resolved(record, key) or _parsed(record.value, key, at, known, parse)
@@ -126,8 +127,15 @@ def _parsed(value: bytes, key: str, at: Instant, known: Watch | None, parse: Par
 
 
 def _at(record: Record) -> Instant:
-    at = header(record, _AT)
-    return record.timestamp if at is None else int.from_bytes(at, "big")
+    """When it was asked, as this program told it; another one may have a header of that name for what it likes."""
+    at = _number(record, _AT)
+    return at if at is not None and 0 <= at < _LATEST else record.timestamp
+
+
+def _number(record: Record, name: str) -> int | None:
+    """As this program writes them."""
+    told = header(record, name)
+    return int.from_bytes(told, "big", signed=True) if told is not None and len(told) == _NUMBER_BYTES else None
 
 
 def _digest(value: bytes) -> bytes:
@@ -153,7 +161,7 @@ def removal_record(key: str, at: Instant) -> Outgoing:
 
 def retirement_record(key: str, retires: int) -> Outgoing:
     """The tombstone at the end of retention."""
-    return Outgoing(key.encode(), None, ((_RETIRES, retires.to_bytes(8, "big", signed=True)),))
+    return Outgoing(key.encode(), None, ((_RETIRES, retires.to_bytes(_NUMBER_BYTES, "big", signed=True)),))
 
 
 def _recipient(recipient: Recipient) -> dict[str, str]:
@@ -162,7 +170,7 @@ def _recipient(recipient: Recipient) -> dict[str, str]:
 
 
 def _told_at(at: Instant) -> Headers:
-    return ((_AT, at.to_bytes(8, "big")),)
+    return ((_AT, at.to_bytes(_NUMBER_BYTES, "big", signed=True)),)
 
 
 # --- commands --------------------------------------------------------------------------------------------------------

@@ -135,6 +135,25 @@ def test_a_known_order_goes_on_with_its_account_and_its_life() -> None:
     assert (watch.labels, watch.recipients) == ({"team": "new"}, ())
 
 
+@pytest.mark.parametrize("value", [None, b"", b"1", b"2026-11-30T10:00:00Z", b"\xff" * 8, b"20261130", bytes(9)])
+@pytest.mark.parametrize("name", ["at", "watch", "n"])
+def test_headers_that_another_service_has_for_itself_mean_nothing(name: str, value: bytes | None) -> None:
+    put, removal = (
+        read(Outgoing(KEY.encode(), each, ((name, value),)))  # type: ignore[arg-type]  # clients may write null
+        for each in (body(), None)
+    )
+    watch = told(put).watch
+    assert watch is not None
+    assert (watch.created_at, watch.ids["order_id"]) == (T, "00")
+    assert told(removal) == Input(KEY, None, T)
+
+
+@pytest.mark.parametrize("value", [None, b"", b"yes", bytes(9)])
+def test_a_removal_of_another_service_is_none_of_our_retirements(value: bytes | None) -> None:
+    record = read(Outgoing(KEY.encode(), None, (("retires", value),)))  # type: ignore[arg-type]
+    assert told(record) == Input(KEY, None, T)
+
+
 def test_a_removal_and_a_retirement() -> None:
     assert told(read(inputs.removal_record(KEY, T + 9))) == Input(KEY, None, T + 9)
     assert told(read(Outgoing(KEY.encode(), None))) == Input(KEY, None, T)
