@@ -1,7 +1,7 @@
 """Keeps one shard going while the group says that it is ours: fence, restore, offer a lease, again after each loss."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -114,13 +114,16 @@ class Holder:
             log.info("shard_fenced", shard=shard, seconds=round(means.clock.monotonic() - began, 3))
             self._offer(lease)
             await self._feed(lease, consumer)
-            self._note(f"shard {shard} was lost: {lease.why}")
+            if lease.released:
+                self.trouble = f"shard {shard} was given back"  # by us, when the service stops: nothing to warn of
+            else:
+                self._note(f"shard {shard} was lost: {lease.why}")
             return writer.fenced
         finally:
             if self.lease is not None:
                 self.lease.end("it was given up")
             self.lease = None
-            await asyncio.gather(writer.close(), *([end(consumer, STOP)] if consumer else []))
+            await _whole(writer.close(), *([end(consumer, STOP)] if consumer else []))
 
     async def _wait_for_the_group(self) -> None:
         """A new owner, or a transaction of ours that took too long? At once would fence the rightful new owner."""
@@ -181,6 +184,16 @@ class Holder:
         if trouble != self.trouble:
             log.warning("shard_not_held", shard=self.shard, reason=trouble)
             self.trouble = trouble
+
+
+async def _whole(*endings: Awaitable[None]) -> None:
+    """All of them, to their end, even when cancelled: a client that is cut off while it closes stays half open."""
+    ending = asyncio.gather(*endings)
+    try:
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        await asyncio.wait([ending])
+        raise
 
 
 async def _ended(lease: KafkaLease) -> None:

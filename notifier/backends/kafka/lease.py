@@ -59,6 +59,7 @@ class KafkaLease:
         clock: Clock,
     ) -> None:
         self.shard = shard
+        self.released = False  # by its holder, before it was lost
         self.restored = False
         self._transactions = Transactions(shard, topics, writer, image, intake, replica, clock)
         self.ended = self._transactions.ended
@@ -154,6 +155,7 @@ class KafkaLease:
             self._touched = None
 
     async def release(self) -> None:
+        self.released |= not self.ended.is_set()
         self.end("it was given back")
 
     # --- what its holder asks --------------------------------------------------------------------------------------

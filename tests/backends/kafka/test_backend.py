@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from aiokafka import TopicPartition
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -20,6 +22,7 @@ from notifier.backends.kafka.records import Outgoing, Record, number_of, split_k
 from notifier.backends.partition import shard_of
 from notifier.clock import SystemClock
 from notifier.errors import LeaseLost, Unavailable
+from notifier.net.kafka import ending
 from notifier.net.kafka.ending import end
 from tests.backends.kafka.bench import SHARDS, Bench
 from tests.contracts.backend import restored, taken
@@ -415,3 +418,28 @@ async def test_a_hanging_transaction_is_named(kafka: Kafka, prefix: str) -> None
     await bench.lease(KEY)
     await until(lambda: bench.backend.trouble() is None)
     await bench.close()
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_replica_that_stops_leaves_no_client_open_and_warns_of_nothing(kafka: Kafka, prefix: str) -> None:
+    """Its leases were given back before: holders that were just closing their clients were cut off halfway."""
+    before = {id(each) for each in _clients()}
+    bench = Bench(kafka.bootstrap_servers, prefix)
+    with structlog.testing.capture_logs() as logs:
+        await bench.open()
+        leases = [await bench.holding(shard) for shard in range(SHARDS)]
+        ours = [each for each in _clients() if id(each) not in before]
+        assert len(ours) > 2 * SHARDS
+        for lease in leases:
+            await lease.release()  # as the service does before it closes the backend
+        while any(each.lease is not None for each in bench.backend._holders.values()):
+            await asyncio.sleep(0)  # the holders hear of it, and begin to close what they opened
+        await bench.close()
+    assert [each for each in ours if not each._closed or ending._lives(each)] == []
+    assert [it for it in logs if it["event"] in ("shard_not_held", "kafka_not_closed")] == []
+
+
+def _clients() -> list[AIOKafkaProducer | AIOKafkaConsumer]:
+    return [it for it in gc.get_objects() if isinstance(it, (AIOKafkaProducer, AIOKafkaConsumer))]
