@@ -21,6 +21,7 @@ from notifier.service.orders import Order
 from notifier.service.runtime import OrderSource, Runtime
 from notifier.service.tally import Tallies
 from notifier.tracking.advance import Step
+from notifier.tracking.judge import explain
 
 log = structlog.get_logger()
 
@@ -181,7 +182,8 @@ class Poller:
             return False
         outcome = step.verdict if look.reason is None else str(look.reason)
         if change is not None or step.verdict != "accepted":
-            self._notable.add(order.key, NotableLook(look.began, look.ended, outcome, look.detail))
+            detail = look.detail or explain(outcome, look, step.state)
+            self._notable.add(order.key, NotableLook(look.began, look.ended, outcome, detail))
         self._metrics.looks.labels(source.name, outcome).inc()
         if step.verdict == "accepted":
             self._tallies.of(source.name).last_good = look.began

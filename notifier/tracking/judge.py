@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from notifier.instants import to_text
 from notifier.model import Look, Snapshot, State
 from notifier.tracking.course import Course
 
@@ -29,6 +30,21 @@ def doubt_of(course: Course) -> str:
     return _SEPARATOR.join(course.illegal)
 
 
+def explain(verdict: str, look: Look, state: State) -> str:
+    """In a few words, for `why`: what is held against an answer; empty when nothing is. `state`: after the look."""
+    if verdict == "doubtful":
+        return f"{state.doubt}: no legal step, told if the next answer shows it too"
+    if verdict != "stale" or look.snapshot is None or state.snapshot is None:
+        return ""
+    told, held = look.snapshot.updated_at, state.snapshot.updated_at
+    if told is not None and held is not None and told < held:
+        return f"of {to_text(told)}, older than the answer of {to_text(held)} that is known"
+    missing = _missing(look.snapshot, state.snapshot)
+    return f"older than what is known: {missing[0]} is missing" + (
+        f", and {len(missing) - 1} more" if missing[1:] else ""
+    )
+
+
 def _doubted(state: State) -> list[str]:
     return state.doubt.split(_SEPARATOR) if state.doubt else []
 
@@ -36,7 +52,10 @@ def _doubted(state: State) -> list[str]:
 def _older(snapshot: Snapshot, held: Snapshot) -> bool:
     if snapshot.updated_at is not None and held.updated_at is not None and snapshot.updated_at < held.updated_at:
         return True
-    if not held.entries:
-        return False
+    return bool(held.entries) and bool(_missing(snapshot, held))
+
+
+def _missing(snapshot: Snapshot, held: Snapshot) -> list[str]:
+    """The entries that were seen and are not there any more."""
     told = {entry.identity for entry in snapshot.entries}
-    return any(entry.identity not in told for entry in held.entries)
+    return [f"{entry.value} of {to_text(entry.at)}" for entry in held.entries if entry.identity not in told]

@@ -65,6 +65,21 @@ def test_the_end_of_a_look_that_failed_stands_in_its_place(tmp_path: Path) -> No
     run(main)
 
 
+def test_why_says_what_is_held_against_an_answer(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with program(tmp_path, source="    updated_at: updated") as it:
+            it.api.answers["1"] = lambda _: reply(200, b'{"status": "ready", "updated": "2026-01-01T00:00:05Z"}')
+            await it.put("1")
+            await asyncio.sleep(6)
+            it.api.answers["1"] = lambda _: reply(200, b'{"status": "new", "updated": "2026-01-01T00:00:01Z"}')
+            await asyncio.sleep(6)
+            _, looks = live(it, "1")
+            was, known = "2026-01-01T00:00:01.000Z", "2026-01-01T00:00:05.000Z"
+            assert looks[-1] == (False, "stale", f"of {was}, older than the answer of {known} that is known")
+
+    run(main)
+
+
 def test_what_an_api_says_in_words_is_for_why_and_not_for_the_log(tmp_path: Path) -> None:
     """Its words may name a person, and no pattern finds names."""
 

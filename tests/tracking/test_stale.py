@@ -1,7 +1,9 @@
 """Answers that are provably older than the one held: dropped whole."""
 
+from notifier.model import Snapshot
 from notifier.sources.lifecycles import RESTAURANT, TRACK_TRACE
-from tests.tracking.build import Order, brief, happened, logged, snap
+from notifier.tracking.judge import explain
+from tests.tracking.build import Order, brief, happened, logged, look, snap
 
 
 def test_smaller_updated_at() -> None:
@@ -54,3 +56,28 @@ def test_a_stale_answer_neither_confirms_a_doubt_nor_ends_it() -> None:
     assert order.verdict == "stale"
     assert order.state.doubt == "READY → COOKING"
     assert brief(order.see(snap("COOKING", updated_at=300)))[0] == ("status", "READY > COOKING")
+
+
+def said(order: Order, answer: Snapshot) -> str:
+    """What `why` tells of an answer that was not taken."""
+    order.see(answer)
+    return explain(order.verdict, look(order.now, answer), order.state)
+
+
+def test_why_says_what_is_held_against_an_answer() -> None:
+    order = Order(RESTAURANT)
+    order.see(snap("READY", updated_at=200))
+    assert said(order, snap("CANCELLED", updated_at=199)) == (
+        "of 1970-01-01T00:00:00.199Z, older than the answer of 1970-01-01T00:00:00.200Z that is known"
+    )
+    assert said(order, snap("COOKING", updated_at=300)) == (
+        "READY → COOKING: no legal step, told if the next answer shows it too"
+    )
+    assert said(order, snap("COOKING", updated_at=300)) == ""
+    order = Order(TRACK_TRACE)
+    order.see(snap("confirmed", logged("new", 10), logged("confirmed", 20), happened("ARRIVAL", 30)))
+    one = snap("confirmed", logged("new", 10), logged("confirmed", 20))
+    assert said(order, one) == "older than what is known: ARRIVAL of 1970-01-01T00:00:00.030Z is missing"
+    assert said(order, snap("new")) == (
+        "older than what is known: new of 1970-01-01T00:00:00.010Z is missing, and 2 more"
+    )
