@@ -17,8 +17,9 @@ log = structlog.get_logger()
 MOST_ORDERS = 100
 MOST_RECORDS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
-MANY = 4  # changed answers that come while one commit is written: then it pays to let more of them come together
-GATHER = 0.03  # seconds for that
+MANY = 80  # changed answers a second: then it pays to let more of them come together
+LATELY = 32  # answers by which that is judged
+GATHER = 0.05  # seconds for that
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
 SLOW = 2.0  # seconds after which a commit may never end: until it does, nothing new is begun
 
@@ -38,6 +39,7 @@ class Committer:
         self._on_blocked = on_blocked
         self._waiting: deque[_Step] = deque()
         self._wake = asyncio.Event()
+        self._came: deque[float] = deque(maxlen=LATELY)  # when the last changed answers did
         self._turns: list[asyncio.Future[None]] = []
         self._gathering = False
         self._gathered: asyncio.TimerHandle | None = None
@@ -50,11 +52,12 @@ class Committer:
         return self._reason or self._lease.held()
 
     async def turn(self) -> None:
-        """Until no commit is under way; where many changes come, `GATHER` longer.
+        """Until no commit is under way; where `MANY` changes come, `GATHER` longer.
 
         What would have to wait for the next commit anyway is worked out then, one after the other: that costs half as
         much as in between others' requests, and it goes together.
         """
+        self._came.append(self._clock.monotonic())
         if self._gathering and self._failed is None:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._turns.append(turn)
@@ -149,10 +152,13 @@ class Committer:
     def _end_turn(self) -> None:
         if self._gathered is not None:
             return
-        if len(self._turns) < MANY:
-            self._next_turn()
-        else:
+        if self._many():
             self._gathered = asyncio.get_running_loop().call_later(GATHER, self._next_turn)
+        else:
+            self._next_turn()
+
+    def _many(self) -> bool:
+        return len(self._came) == LATELY and self._clock.monotonic() - self._came[0] < LATELY / MANY
 
     def _next_turn(self) -> None:
         self._gathering = False

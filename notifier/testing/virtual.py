@@ -7,10 +7,12 @@ then jumps while they wait: keep it for programs whose fakes are in this process
 import asyncio
 import selectors
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from notifier.model import Instant
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 START: Instant = 1_795_258_800_000  # 2026-11-21T11:00:00Z
@@ -96,3 +98,13 @@ def run(main: Callable[[], Awaitable[T]]) -> T:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(whole())
+
+
+def virtually(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """A test, by `run`."""
+
+    @wraps(test)
+    def on_loop(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(lambda: test(*args, **kwargs))
+
+    return on_loop

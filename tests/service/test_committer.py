@@ -1,18 +1,16 @@
 """Group commit: alone a change goes at once, many go together, and nobody waits for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import wraps
-from typing import ParamSpec
 
 import pytest
 
 from notifier.backends.base import Change
 from notifier.errors import LeaseLost
 from notifier.metrics import Metrics
-from notifier.service.committer import GATHER, MANY, Committer
-from notifier.testing.virtual import VirtualClock, run
+from notifier.service.committer import GATHER, LATELY, MANY, Committer
+from notifier.testing.virtual import VirtualClock, virtually
 
 WRITES = 0.01  # seconds for a commit
 
@@ -31,19 +29,6 @@ class Lease:
         await asyncio.sleep(WRITES)
         if self.lost:
             raise LeaseLost("gone")
-
-
-P = ParamSpec("P")
-
-
-def virtually(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
-    """On virtual time."""
-
-    @wraps(test)
-    def on_loop(*args: P.args, **kwargs: P.kwargs) -> None:
-        run(lambda: test(*args, **kwargs))
-
-    return on_loop
 
 
 def now() -> float:
@@ -70,6 +55,15 @@ async def look(committer: Committer, key: str) -> float:
     return now() - began
 
 
+async def flow(committer: Committer, rate: float, seconds: float) -> list[float]:
+    """So many changed answers a second, one after the other; how long each took."""
+    on_their_way = []
+    for number in range(round(rate * seconds)):
+        on_their_way.append(asyncio.create_task(look(committer, f"t/{number}")))
+        await asyncio.sleep(1 / rate)
+    return list(await asyncio.gather(*on_their_way))
+
+
 async def looks(committer: Committer, count: int) -> list[float]:
     return list(await asyncio.gather(*(look(committer, f"t/{number}") for number in range(count))))
 
@@ -86,49 +80,64 @@ async def test_a_few_wait_for_the_commit_before_and_no_longer() -> None:
     async with committing() as (committer, lease):
         first = asyncio.create_task(look(committer, "t/first"))
         await asyncio.sleep(WRITES / 2)
-        assert await looks(committer, MANY - 1) == [pytest.approx(WRITES * 1.5)] * (MANY - 1)
-        assert [len(keys) for _, keys in lease.commits] == [1, MANY - 1]
+        assert await looks(committer, 9) == [pytest.approx(WRITES * 1.5)] * 9
+        assert [len(keys) for _, keys in lease.commits] == [1, 9]
         assert await first == pytest.approx(WRITES)
+
+
+@virtually
+async def test_those_that_come_at_once_but_seldom_are_not_held_up() -> None:
+    """As those of an interval do, or what waited for a broker that was away."""
+    async with committing() as (committer, _):
+        for _ in range(5):
+            assert max(await looks(committer, LATELY // 2)) <= 2 * WRITES
+            await asyncio.sleep(0.5)
+
+
+@virtually
+async def test_below_many_each_waits_for_one_commit_at_most_before_its_own() -> None:
+    async with committing() as (committer, lease):
+        assert max(await flow(committer, 0.95 * MANY, 2)) < 2 * WRITES
+        assert max(len(keys) for _, keys in lease.commits) == 1
 
 
 @virtually
 async def test_where_many_come_more_are_gathered() -> None:
     async with committing() as (committer, lease):
-        first = asyncio.create_task(look(committer, "t/first"))
-        await asyncio.sleep(WRITES / 2)
-        many = asyncio.create_task(looks(committer, MANY))
-        await asyncio.sleep(WRITES)  # that commit has ended
-        assert await look(committer, "t/late") == pytest.approx(GATHER + WRITES / 2)
-        assert await many == [pytest.approx(GATHER + 1.5 * WRITES)] * MANY
-        assert [len(keys) for _, keys in lease.commits] == [1, MANY + 1]
-        await first
+        took = await flow(committer, 4 * MANY, 2)
+        assert GATHER < max(took) < GATHER + 3 * WRITES
+        sizes = [len(keys) for _, keys in lease.commits]
+        assert sum(sizes) == len(took)
+        assert min(sizes[20:-1]) >= 4 * MANY * GATHER
+        await asyncio.sleep(1)
+        assert await looks(committer, 1) == [pytest.approx(WRITES)]
+        assert max(await flow(committer, MANY / 2, 1)) < 2 * WRITES, "it is over when fewer come"
 
 
 @virtually
 async def test_what_waits_for_no_turn_goes_on_while_looks_are_gathered() -> None:
     """The outcome of a send: the next one of its lane waits for it."""
     async with committing() as (committer, lease):
-        first = asyncio.create_task(look(committer, "t/first"))
-        await asyncio.sleep(WRITES / 2)
-        many = asyncio.create_task(looks(committer, MANY))
-        await asyncio.sleep(WRITES)
+        await looks(committer, LATELY)
+        late = asyncio.create_task(look(committer, "t/late"))
         for _ in range(2):
             began = now()
             await committer.commit(Change(key="t/sent"))
             assert now() - began == pytest.approx(WRITES)
-        assert await many == [pytest.approx(GATHER + 1.5 * WRITES)] * MANY
-        await first
-        assert [keys[0] for _, keys in lease.commits] == ["t/first", "t/sent", "t/sent", "t/0"]
+        assert await late == pytest.approx(GATHER + WRITES)
+        assert [keys[0] for _, keys in lease.commits] == ["t/0", "t/sent", "t/sent", "t/late"]
 
 
 @pytest.mark.parametrize("gathering", [False, True])
 @virtually
 async def test_a_lost_lease_is_told_to_everybody_at_once(gathering: bool) -> None:
     async with committing() as (committer, lease):
+        await looks(committer, LATELY if gathering else 1)
+        await asyncio.sleep(GATHER + WRITES)
         lease.lost = not gathering
         first = asyncio.create_task(look(committer, "t/first"))
         await asyncio.sleep(WRITES / 2)
-        waiting = [asyncio.create_task(look(committer, f"t/{number}")) for number in range(MANY)]
+        waiting = [asyncio.create_task(look(committer, f"t/{number}")) for number in range(5)]
         await asyncio.sleep(WRITES)
         if gathering:
             committer.close()
