@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
 from notifier.clock import Clock, SystemClock
@@ -20,6 +21,7 @@ from notifier.net.kafka.login import TokenProvider
 from notifier.net.kafka.probe import cause, words
 from notifier.net.kafka.quiet import limit_log_lines
 from notifier.net.kafka.settings import KafkaSecurity
+from notifier.net.kafka.transactions import Transactions
 
 START = 15.0  # seconds until a client stands
 MIB = 1 << 20
@@ -66,6 +68,10 @@ class Clients:
             "transaction_timeout_ms": TRANSACTION_TIMEOUT,
         }
         return await self.started(AIOKafkaProducer(**(self.options() | ours | options)), seconds)
+
+    async def transactions(self, id: str, timeout: float, *, seconds: float = START) -> Transactions:
+        """Started, which fences a former producer of that id. `timeout`: of one transaction, in seconds."""
+        return await self.started(Transactions(AIOKafkaClient(**self.options()), id, timeout), seconds)
 
     def unstarted_consumer(self, **options: Any) -> AIOKafkaConsumer:
         """For a group: subscribe, then `started`. read_committed, from the beginning, no offset committed."""

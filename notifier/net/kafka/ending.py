@@ -10,12 +10,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import ProducerClosed
 
+from notifier.net.kafka.transactions import Transactions
+
 log = structlog.get_logger()
 
 PATIENCE = 5.0  # seconds for an ordinary stop: what is pending is sent, a group is left
 LAST = 1.0  # seconds for each of the steps after it
 
-Client: TypeAlias = AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient
+Client: TypeAlias = AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient | Transactions
 
 
 async def end(client: Client, patience: float = PATIENCE) -> None:
@@ -73,7 +75,7 @@ def _lives(client: Client) -> bool:
 
 
 def _connections(client: Client) -> AIOKafkaClient:
-    return client.client if isinstance(client, AIOKafkaProducer) else client._client
+    return client.client if isinstance(client, AIOKafkaProducer | Transactions) else client._client
 
 
 async def _finished(stop: Awaitable[None], seconds: float) -> bool:

@@ -50,6 +50,13 @@ class Shard:
         finally:
             await end(consumer)
 
+    async def half(self, writer: Writer, value: bytes) -> None:
+        """Stopped in the midst of a transaction."""
+        place, producer = TopicPartition(self.topic, 0), writer._producer
+        await producer._begin([place])
+        for batch in producer._batches(place, [(b"key", value, ())]):
+            await producer._send({place: batch})
+
     def records(self, *values: bytes, topic: str | None = None) -> list[tuple[str, Outgoing]]:
         return [(topic or self.topic, Outgoing(b"key", value)) for value in values]
 
@@ -96,8 +103,7 @@ async def test_a_successor_ends_the_formers_open_transaction(kafka: Kafka, prefi
     """What it had sent is aborted, and hides nothing for longer than the fence takes."""
     async with shard(kafka.bootstrap_servers, prefix) as it:
         zombie = await it.fence()
-        await zombie._producer.begin_transaction()
-        await zombie._producer.send_and_wait(it.topic, b"half", b"key", partition=0)
+        await it.half(zombie, b"half")
         began = time.monotonic()
         writer = await it.fence()
         await writer.write(it.records(b"whole"))
@@ -109,7 +115,7 @@ async def test_a_successor_ends_the_formers_open_transaction(kafka: Kafka, prefi
 async def test_one_record_that_is_refused_takes_all_others_with_it_and_the_producer_is_spent(
     kafka: Kafka, prefix: str
 ) -> None:
-    """aiokafka alone would commit the rest; and after an abort its next commit would succeed empty."""
+    """aiokafka's own producer would commit the rest; and after an abort its next commit would succeed empty."""
     async with shard(kafka.bootstrap_servers, prefix) as it:
         writer = await it.fence()
         large = it.records(b"x" * 5_000, topic=f"{it.topic}.small")
@@ -159,17 +165,19 @@ async def test_a_cancelled_commit_leaves_a_spent_producer_and_all_or_nothing(
 async def test_a_transaction_that_took_too_long_looks_like_a_fence(kafka: Kafka, prefix: str) -> None:
     async with shard(kafka.bootstrap_servers, prefix) as it:
         writer = await it.fence(timeout=1)
-        await writer._producer.begin_transaction()
-        await writer._producer.send_and_wait(it.topic, b"too slow", b"key", partition=0)
+        await it.half(writer, b"too slow")
 
         async def go_on() -> None:
             async with asyncio.timeout(30):  # the coordinator looks every 10 s
                 while True:
-                    await writer._producer.send_and_wait(it.topic, b"still", b"key", partition=0)
+                    await it.half(writer, b"still")
                     await asyncio.sleep(0.2)
 
         with pytest.raises(ProducerFenced):  # although there is no new owner
             await go_on()
+        with pytest.raises(LeaseLost):
+            await writer.write(it.records(b"too late"))
+        assert writer.fenced
         successor = await it.fence()
         await successor.write(it.records(b"new"))
         assert await it.committed() == [b"new"]
