@@ -1,6 +1,7 @@
 """From the order API's answer to the event that a read_committed consumer gets; and how many changes a second go."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,19 @@ from pathlib import Path
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.kafka_parts import SHARDS, Setting, cpu_line, cpu_of, follow, load, percentile, replicas, upstream
+from bench.kafka_parts import (
+    SHARDS,
+    Setting,
+    cores_line,
+    cpu_line,
+    cpu_of,
+    cpu_of_loop,
+    follow,
+    load,
+    percentile,
+    replicas,
+    upstream,
+)
 
 WARM_UP = 5.0  # seconds
 
@@ -31,14 +44,19 @@ async def changes(
                 await consumer.seek_to_beginning(*parts)
                 await follow(servers, prefix, rate)
                 await _read(consumer, WARM_UP)
-                pids = {"service": replica.pid, "broker": broker, "order API": api}
-                before = {name: cpu_of(pid) for name, pid in pids.items()}
+                pids = {"service": replica.pid, "broker": broker, "order API": api, "reader": os.getpid()}
+
+                def used() -> dict[str, float]:
+                    loop = {"service's loop": cpu_of_loop(replica.pid)}
+                    return loop | {name: cpu_of(pid) for name, pid in pids.items()}
+
+                before = used()
                 commits = await replica.figure("notifier_commit_seconds_count")
                 began = time.perf_counter()
                 ages = sorted(await _read(consumer, seconds))
                 took = time.perf_counter() - began
                 commits = await replica.figure("notifier_commit_seconds_count") - commits
-                after = {name: cpu_of(pid) for name, pid in pids.items()}
+                after = used()
             finally:
                 await consumer.stop()
     if not ages:
@@ -46,7 +64,8 @@ async def changes(
     return (
         f"{rate} changes/s asked for: {len(ages) / took:.0f}/s readable, after median {percentile(ages, 0.5):.1f} ms, "
         f"p95 {percentile(ages, 0.95):.1f}, p99 {percentile(ages, 0.99):.1f}, most {ages[-1]:.0f} ms"
-        f" · {commits / took:.0f} commits/s · {cpu_line(before, after, len(ages), 'change')} · {load()}"
+        f" · {commits / took:.0f} commits/s · {cpu_line(before, after, len(ages), 'change')}"
+        f" · {cores_line(before, after, took)} · {load()}"
     )
 
 

@@ -26,7 +26,16 @@ SHARDS = 12
 
 def cpu_of(pid: int) -> float:
     """CPU seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _cpu(Path(f"/proc/{pid}/stat"))
+
+
+def cpu_of_loop(pid: int) -> float:
+    """CPU seconds of its main thread, on which its event loop runs: that is never more than one core."""
+    return _cpu(Path(f"/proc/{pid}/task/{pid}/stat"))
+
+
+def _cpu(stat: Path) -> float:
+    fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
@@ -223,3 +232,7 @@ def percentile(sorted_values: Sequence[float], part: float) -> float:
 def cpu_line(before: Mapping[str, float], after: Mapping[str, float], count: float, what: str) -> str:
     parts = (f"{name} {(after[name] - before[name]) / count * 1e6:.0f}" for name in before)
     return f"CPU us for one {what}: " + ", ".join(parts)
+
+
+def cores_line(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> str:
+    return "cores in use: " + ", ".join(f"{name} {(after[name] - before[name]) / seconds:.2f}" for name in before)
