@@ -120,8 +120,8 @@ class Run:
         ways = HOOKS if self._case.sinks == ("hook",) else len(self._case.sinks)
         self._hang(hung)
         await asyncio.gather(*(self.put(0) for _ in range(FILLING)))
-        if not hung:
-            await self._done()  # else it would be these that disturb a calm round
+        # Before it begins: what is sent, or hangs and waits, must not disturb it.
+        await (self._hanging() if hung else self._done())
         await asyncio.sleep(0.3)
         took.clear()
         begin = time.perf_counter()
@@ -136,6 +136,10 @@ class Run:
 
     async def _done(self) -> None:
         while any(True for _ in self._app.deliverer.pending()):
+            await asyncio.sleep(0.05)
+
+    async def _hanging(self) -> None:
+        while sum(1 for _ in self._app.deliverer.pending()) < FILLING:
             await asyncio.sleep(0.05)
 
     def _hang(self, name: str) -> None:

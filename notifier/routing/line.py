@@ -97,7 +97,7 @@ def companions(lead: Delivery, queue: Sequence[Delivery], now: Instant) -> list[
     blocked: set[str] = set()  # orders of which something older is being repeated
     for other in queue:
         if (other.message, other.group) != (lead.message, lead.group):
-            if lead.group == DIGEST and not aside(other, now):
+            if lead.group == DIGEST and lead.message is None and not aside(other, now):
                 blocked.add(other.key)
         elif (
             other is not lead

@@ -9,6 +9,7 @@ from notifier.errors import Reason
 from notifier.model import DIGEST, Delivery, Instant
 from notifier.routing import attempt
 from notifier.routing.gate import DEFERRED, Drop, Go, Hold, Verdict, critical, decide
+from notifier.routing.line import place
 from notifier.routing.quiet import quiet_until
 from notifier.service.caps import Allowance
 from notifier.service.endpoints import Endpoints
@@ -71,7 +72,8 @@ class Admission:
             self.give_back(lead, way)
             wait = max(1, math.ceil(breaker.held(monotonic) * 1000))
             return Admitted(settled=tuple(settled), waits=Hold(now + wait, Reason.BREAKER_OPEN))
-        return Admitted(goes=tuple(goes), settled=tuple(settled))
+        # In their order: the one whose time came first may not be the oldest.
+        return Admitted(goes=tuple(sorted(goes, key=place)), settled=tuple(settled))
 
     def give_back(self, lead: Delivery, way: Way) -> None:
         """The message that was let out is recorded, or did not go: its room is free, or counted by the view."""
@@ -82,10 +84,12 @@ class Admission:
     async def _full_until(self, lanes: Lanes, lead: Delivery, way: Way, now: Instant) -> Instant | None:
         """None: there is room under the caps and the sink's own budget, and it is taken."""
         assert lead.to is not None  # nobody else is told by a sink for people
-        if lead.message is None and not lead.tries and not critical(lead, self._runtime().rule(lead.rule)):
-            until = lanes.held_back(lead, now) if lead.group != DIGEST else None
-            if until is not None:
-                return until
+        if lead.message is None and not lead.tries and lead.group != DIGEST:
+            if not self._critical(lead):
+                if (until := lanes.held_back(lead, now)) is not None:
+                    return until
+            elif any(map(self._critical, lanes.held_before(lead, now))):
+                return now + 1  # alone it would be told before them: the digest goes at once, with it
         people = [name for name, way in self._runtime().ways.items() if way.sink.people]
         until = await self._allowance.take(lead.to, people)
         if until is not None:
@@ -98,6 +102,9 @@ class Admission:
         if until is not None:
             self._allowance.give_back(lead.to)
         return until
+
+    def _critical(self, delivery: Delivery) -> bool:
+        return critical(delivery, self._runtime().rule(delivery.rule))
 
     async def _verdict(
         self,

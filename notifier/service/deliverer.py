@@ -67,7 +67,7 @@ class Deliverer(Outbox):
             return ()
         admitted = await self._admit(lane, lead, way)
         try:
-            return await self._act(lane, way, admitted)
+            return await self._act(lane, lead, way, admitted)
         finally:
             if admitted.goes:
                 self._admission.give_back(lead, way)
@@ -81,16 +81,16 @@ class Deliverer(Outbox):
         except Unavailable:
             return Admitted(waits=Hold(self._clock.now() + UNREADABLE, Reason.CAPPED))
 
-    async def _act(self, lane: Lane, way: Way, admitted: Admitted) -> Sequence[Delivery]:
+    async def _act(self, lane: Lane, lead: Delivery, way: Way, admitted: Admitted) -> Sequence[Delivery]:
         shard = lane.shard
         if admitted.waits is not None:
             lane.held_until = admitted.waits.until
-        # The first is begun already; of the others some may still be under way for a former lease.
-        others = [each for each in admitted.goes[1:] if shard.carry.begin(each.id, lambda: None)]
+        # `lead` is begun already; of the others some may still be under way for a former lease.
+        others = [each for each in admitted.goes if each.id != lead.id and shard.carry.begin(each.id, lambda: None)]
         try:
             settled = await self._record(shard, [*admitted.settled, *shard.carry.newer_of(others)])
-            known = {each.id for each in settled}
-            goes = [*admitted.goes[:1], *(each for each in others if each.id not in known)]
+            left = {lead.id, *(each.id for each in others)} - {each.id for each in settled}
+            goes = [each for each in admitted.goes if each.id in left]
             return [*settled, *await self._tell(lane, way, goes)] if goes else settled
         finally:
             for each in others:

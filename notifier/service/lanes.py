@@ -159,6 +159,15 @@ class Lanes:
         dues = [each.due for each in lane.queue if each.held == Reason.CAPPED and each.due is not None]
         return min((due for due in dues if due > now), default=None)
 
+    def held_before(self, delivery: Delivery, now: Instant) -> Iterable[Delivery]:
+        """Those of its order, for its address, that a cap holds back and that are older."""
+        lane = self._lanes.get((delivery.sink, delivery.to, ""))
+        return (
+            each
+            for each in (lane.queue if lane is not None else ())
+            if each.key == delivery.key and line.aside(each, now) and line.place(each) < line.place(delivery)
+        )
+
     def ahead(self, lane: Lane, now: Instant) -> line.Place | None:
         """The first of its order that a cap held back before, and that is being sent or repeated: nothing that comes
         after it in `lane` may go now. As long as that lane is at work, all of it may be on its way."""

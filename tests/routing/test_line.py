@@ -109,6 +109,15 @@ def test_in_the_lane_of_an_address_each_order_has_a_line_of_its_own() -> None:
     assert companions(first, queue, T + 300) == [second]
 
 
+def test_what_stands_between_two_of_one_message_does_not_part_them() -> None:
+    first, third = (
+        replace(each, due=T, held="retrying", tries=1) for each in bind([held_back(1, "a"), held_back(3, "a")])
+    )
+    second = held_back(2, "a")
+
+    assert companions(first, [first, second, third], T) == [third]
+
+
 def test_one_message_is_due_as_one() -> None:
     """That of which one is not yet due by itself is on its way all the same."""
     bound = bind([held_back(1, "a"), held_back(2, "b", due=T + 900)])

@@ -1,6 +1,7 @@
 """What a cap held back is told in its place among its order's messages, also when its digest fails."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from notifier.api.waits import waits
 from notifier.errors import Reason
-from notifier.model import DIGEST
+from notifier.model import DIGEST, Delivery
 from notifier.sinks.base import Message, Outcome
 from notifier.testing.backend import Storage
 from notifier.testing.sink import FakeSink, Sent
@@ -16,6 +17,7 @@ from notifier.testing.virtual import run
 from tests.service.build import Program, key_of, program
 
 ANN = {"webhook": "https://ann.example.org/"}
+BEN = {"webhook": "https://ben.example.org/"}
 STATUS = "{name: status, when: {type: status_changed}, send: [{sink: hook, to: recipients}]}"
 CRITICAL = "{name: over, class: critical, when: {phase: completed}, send: [{sink: hook, to: recipients}]}"
 AGAIN = Outcome("again", "451", Reason.DEFERRED)
@@ -146,7 +148,7 @@ def test_a_repeat_that_a_cap_puts_off_says_the_same_and_keeps_its_place(tmp_path
             await step(it, "cooking", "1")
             await step(it, "cooking", "2")
             await step(it, "ready", "1")
-            await asyncio.sleep(3_600)
+            await asyncio.sleep(3_700)
             assert orders_of(hook.sent[:3]) == ["1", "2", "1"]
             first, _, again = (each.message for each in hook.sent[:3])
             assert (first.id, first.text) == (again.id, again.text)
@@ -154,5 +156,73 @@ def test_a_repeat_that_a_cap_puts_off_says_the_same_and_keeps_its_place(tmp_path
             told = [each.message.event.sequence for each in hook.sent if key_of(each.message.event) == "1"]
             assert told == [told[0], *sorted(told)[1:]]
             assert len(told) == 3
+
+    run(main)
+
+
+# --- at random --------------------------------------------------------------------------------------------------------
+
+
+class Chancy(FakeSink):
+    """Fails at random, sometimes after it has accepted; `accepted` is what reached somebody and was answered."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__(people=True)
+        self.accepted: list[Message] = []
+        self._chance = chance
+
+    async def send(self, message: Message, now: int) -> Outcome:
+        await asyncio.sleep(self._chance.uniform(0.01, 3))
+        outcome = self._chance.choices(
+            [Outcome("delivered", "250"), AGAIN, LOST, Outcome("dead", "550", Reason.REFUSED, "no")], [60, 25, 10, 5]
+        )[0]
+        if outcome.kind == "delivered":
+            self.accepted.append(message)
+        return outcome
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_of_each_order_a_rules_messages_come_in_order_whatever_fails(tmp_path: Path, seed: int) -> None:
+    """Caps, groups, criticals, failing sends, lost commits and leases: nothing is lost, and nothing overtakes."""
+    rules = (
+        STATUS,
+        "{name: group, when: {type: phase_changed}, group: 20s, send: [{sink: hook, to: recipients}]}",
+        "{name: over, class: critical, when: {type: phase_changed}, "
+        "send: [{sink: hook, to: recipients, template: test}]}",
+    )
+    orders = [str(number) for number in range(10)]
+
+    async def main() -> None:
+        chance = random.Random(seed)
+        hook = Chancy(chance)
+        config = ruled(*rules, caps="{recipient: 6/m}")
+        more = ", breaker: 0, retries: [5s, 20s, 40s, 40s, 40s, 40s, 40s]"
+        async with program(tmp_path, hook=hook, rules=config, sink=more, shards=2) as it:
+            for order in orders:
+                await it.follow(order, recipients=[ANN, BEN])
+            for _ in range(40):
+                for order in chance.sample(orders, 3):
+                    it.api.answers[order] = chance.choice(["new", "cooking", "ready"])
+                if chance.random() < 0.15:
+                    it.backend.fail(chance.randrange(2), chance.choice(["lost", "lost_after", "unavailable"]))
+                await asyncio.sleep(chance.uniform(3, 15))
+            for _ in range(60):
+                await asyncio.sleep(60)
+                if not any(each.open for each in await it.deliveries()):
+                    break
+            made = await it.deliveries()
+        assert {each.state for each in made} == {"delivered", "dead"}
+        assert any(each.group == DIGEST and len(each.attempts) > 1 for each in made), "digests failed, too"
+        of_message: dict[str, list[Delivery]] = {}
+        for each in sorted(made, key=lambda each: each.event.sequence):
+            of_message.setdefault(each.message or each.id, []).append(each)
+        told: dict[tuple[str | None, str, str], list[int]] = {}
+        for message in hook.accepted:
+            for each in of_message[message.id]:
+                told.setdefault((each.to, each.key, each.rule), []).append(each.event.sequence)
+        assert told
+        assert len({message.id for message in hook.accepted}) == len(hook.accepted), "nothing comes after an answer"
+        for of, sequences in told.items():
+            assert sequences == sorted(sequences), of
 
     run(main)
