@@ -26,6 +26,7 @@ def main() -> int:
     options.add_argument("--speed", type=float, default=2.0, help="how much faster the orders live")
     options.add_argument("--poll", default="5s")
     options.add_argument("--spread", type=float, default=300.0, help="seconds over which the orders come in")
+    options.add_argument("--longest", type=float, default=1800.0, help="seconds; who would live longer is left out")
     options.add_argument("--keep", type=Path, help="a new folder for all logs; by default they are removed")
     given = vars(options.parse_args())
     keep = given.pop("keep")

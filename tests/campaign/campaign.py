@@ -4,12 +4,14 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from notifier.simulator.lives import life
 from notifier.simulator.server import Simulator
 from notifier.simulator.threaded import running
 from tests.campaign.faults import Faults
@@ -27,7 +29,10 @@ Say = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`speed`: how much faster the orders live; at 8 a ride takes about five minutes. `spread` in seconds."""
+    """`speed`: how much faster the orders live; at 8 a ride takes about five minutes. `spread` in seconds.
+
+    `longest`: seconds; orders that would live longer are left out.
+    """
 
     orders: int
     faults: int
@@ -37,6 +42,7 @@ class Plan:
     speed: float = 8.0
     poll: str = "2s"
     spread: float = 60.0
+    longest: float = 3600.0
     kinds: tuple[str, ...] = ()
 
 
@@ -104,10 +110,8 @@ async def _follow(plan: Plan, fleet: Fleet, chance: random.Random) -> dict[str, 
     orders: dict[str, tuple[str, str]] = {}
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def put(number: int) -> None:
-        source, api = ("parcels", "track_trace") if number % 4 == 0 else ("trips", "business_v2")
-        order = str(9_000_000 + number) if api == "track_trace" else f"ride-{number}"
-        await asyncio.sleep(plan.spread * number / plan.orders)
+    async def put(nth: int, source: str, api: str, order: str) -> None:
+        await asyncio.sleep(plan.spread * nth / plan.orders)
         async with gate:
             while True:
                 answer = await chance.choice(fleet.running).ask(
@@ -119,8 +123,17 @@ async def _follow(plan: Plan, fleet: Fleet, chance: random.Random) -> dict[str, 
                 assert answer.status == 503, answer
                 await asyncio.sleep(0.5)  # Retry-After: 1
 
-    await asyncio.gather(*(put(number) for number in range(plan.orders)))
+    await asyncio.gather(*(put(nth, *each) for nth, each in enumerate(islice(_drawn(plan), plan.orders))))
     return orders
+
+
+def _drawn(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Source, API and order id, without end: a parcel to three rides, but for those that live too long."""
+    for number in count():
+        source, api = ("parcels", "track_trace") if number % 4 == 0 else ("trips", "business_v2")
+        order = str(9_000_000 + number) if api == "track_trace" else f"ride-{number}"
+        if life(plan.seed, api, order, born=0, speed=plan.speed).ends <= plan.longest * 1000:
+            yield source, api, order
 
 
 async def _harm(plan: Plan, faults: Faults, chance: random.Random, say: Say) -> None:

@@ -10,11 +10,13 @@ from tests.campaign.campaign import SESSION, Plan, run
 
 
 @pytest.mark.kafka
+@pytest.mark.long
 @pytest.mark.usefixtures("_kafka_runs")
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_doubled_or_reordered(tmp_path: Path) -> None:
     told: list[Mapping[str, Any]] = []
-    plan = Plan(orders=80, faults=6, speed=40, poll="500ms", spread=15, kinds=("kill", "stop", "broker", "term"))
+    kinds = ("kill", "stop", "broker", "term")
+    plan = Plan(orders=80, faults=6, speed=40, poll="500ms", spread=15, longest=90, kinds=kinds)
     wrong = await run(plan, tmp_path, told.append)
     assert wrong == []
     taken = [each["taken_over"] for each in told if each.get("fault") in ("kill", "stop")]

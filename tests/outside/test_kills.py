@@ -5,6 +5,8 @@ import random
 import time
 from collections import defaultdict
 
+import pytest
+
 from tests.outside.bodies import Body, business, item, log, track
 from tests.outside.configs import config, source
 from tests.outside.conftest import Start
@@ -50,6 +52,7 @@ def check_repeats(received: list[Received]) -> int:
     return sum(accepted) - sum(map(bool, accepted))
 
 
+@pytest.mark.long
 async def test_kill_at_random_moments(api: OrderApi, hook: Receiver, programs: Start) -> None:
     seed = 20_261_121
     chance = random.Random(seed)

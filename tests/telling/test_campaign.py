@@ -98,6 +98,7 @@ async def campaign(folder: Path) -> tuple[Told, dict[str, list[dict[str, Any]]],
     return told, followed, ways
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.usefixtures("former_logging")
 def test_exactly_the_expected_messages(tmp_path: Path) -> None:
