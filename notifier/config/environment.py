@@ -1,7 +1,8 @@
 """`${NAME}` and `${NAME:-default}` in the texts of a configuration, read before typing.
 
 As in a shell, the default of `:-` also stands in for an empty variable. `$${NAME}` is the text `${NAME}` itself; any
-other `$` means nothing special. Defaults hold no `}`. Values are text: they never add structure to the file.
+other `$` means nothing special. Defaults hold no `}` and no reference. Values are text: they never add
+structure to the file.
 """
 
 import re
@@ -32,6 +33,9 @@ def expand(text: str, env: Mapping[str, str]) -> Expanded:
             return "${"
         if match[1] is None:
             problems.append("a reference to the environment is written ${NAME} or ${NAME:-default}")
+            return match[0]
+        if "${" in (match[2] or ""):
+            problems.append(f"the default of {match[1]} holds a reference itself: write a plain text there")
             return match[0]
         used = True
         value = env.get(match[1])

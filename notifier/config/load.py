@@ -157,7 +157,8 @@ def _distinct(read: Document, found: list[tuple[Where, str]]) -> list[tuple[Wher
     unset = {where for where, _ in read.problems}
     first: dict[Where, str] = dict(reversed(read.problems))
     for where, message in found:
-        follows = any(where[: len(root)] == root for root in unset) or "${" in message
+        # A text that was not read may be quoted at another place, too; without one, `${` is what somebody wrote.
+        follows = any(where[: len(root)] == root for root in unset) or (bool(unset) and "${" in message)
         if not follows:
             first.setdefault(where, message)
     return sorted(first.items(), key=lambda item: (read.line(item[0]), [str(step) for step in item[0]]))

@@ -42,6 +42,11 @@ def test_what_only_resembles_a_reference_is_told(written: str) -> None:
     assert expand(written, ENV).problems == ("a reference to the environment is written ${NAME} or ${NAME:-default}",)
 
 
+def test_a_default_holds_no_reference() -> None:
+    told = expand("${UNSET:-${NAME}}", ENV)
+    assert told.problems == ("the default of UNSET holds a reference itself: write a plain text there",)
+
+
 @given(st.text(alphabet=st.characters(exclude_characters="$")))
 def test_other_texts_stay_what_they_are(written: str) -> None:
     assert expand(written, ENV) == (written, False, ())

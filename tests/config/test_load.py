@@ -270,6 +270,12 @@ def test_two_rules_of_one_name_are_told(tmp_path: Path) -> None:
     assert "is the name of rules[0]" in problems(tmp_path, rule(f"{one}\n  - {one}"))["rules[1].name"]
 
 
+@pytest.mark.parametrize("text", ["${R}", "$${R}", "${UNSET:-${R}}"])
+def test_what_looks_like_a_reference_and_is_none_hides_no_problem(tmp_path: Path, text: str) -> None:
+    found = problems(tmp_path, f"retention: {text}\nshutdown_grace: 5\n", {"R": "${X}"})
+    assert list(found) == ["retention", "shutdown_grace"]
+
+
 def test_watches_are_checked_against_the_sources(tmp_path: Path) -> None:
     content = BASE + "watches:\n  - {source: trips, ids: {order_id: a/b, company_id: 1}, recipients: [{phone: 8912}]}\n"
     assert list(problems(tmp_path, content)) == [
