@@ -180,12 +180,12 @@ def _refused(address: str, kind: Address) -> str | None:
 def _watches(draft: Draft) -> Found:
     known = draft.names("sources")
     for number, body in draft.entries("watches"):
+        name = body.get("source") if isinstance(body, Mapping) else None
         for where, message in examine(body, draft.sources, 0)[1]:
-            if where != ("source",) or not isinstance(body["source"], str):
+            if where != ("source",) or not isinstance(name, str):
                 yield ("watches", number, *where), message
-            elif body["source"] not in known:
-                yield ("watches", number, "source"), messages.unknown("source", body["source"], known)
+            elif name not in known:
+                yield ("watches", number, "source"), messages.unknown("source", name, known)
             else:
-                source = draft.values["sources"][body["source"]]
-                for place, problem in behind.wrong_ids(source, body.get("ids")):
+                for place, problem in behind.wrong_ids(draft.values["sources"][name], body.get("ids")):
                     yield ("watches", number, "ids", *place), problem

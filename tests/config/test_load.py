@@ -285,6 +285,11 @@ def test_watches_are_checked_against_the_sources(tmp_path: Path) -> None:
     ]
 
 
+def test_a_watch_without_a_source_is_told(tmp_path: Path) -> None:
+    found = problems(tmp_path, BASE + "watches:\n  - {ids: {order_id: 1}}\n  - {source: 5, ids: {order_id: 1}}\n")
+    assert list(found) == ["watches[0].source", "watches[1].source"]
+
+
 def test_a_watch_is_not_blamed_for_its_source(tmp_path: Path) -> None:
     content = "sources: {a: {type: progress}}\nwatches: [{source: a, ids: {order_id: 1, client_id: c}}]\n"
     assert list(problems(tmp_path, content)) == ["sources.a.token"]
