@@ -83,13 +83,18 @@ class Admission:
 
     async def _full_until(self, lanes: Lanes, lead: Delivery, way: Way, now: Instant) -> Instant | None:
         """None: there is room under the caps and the sink's own budget, and it is taken."""
+        fresh = lead.message is None and not lead.tries and lead.group != DIGEST
+        urgent = self._critical(lead)
+        if fresh and not urgent and (until := lanes.held_back(lead, now)) is not None:
+            return until
+        until = await self._room_at(lead, way)
+        if until is None and fresh and urgent and any(map(self._critical, lanes.held_before(lead, now))):
+            self.give_back(lead, way)
+            return now + 1  # alone it would be told before them: the digest goes at once, with it
+        return until
+
+    async def _room_at(self, lead: Delivery, way: Way) -> Instant | None:
         assert lead.to is not None  # nobody else is told by a sink for people
-        if lead.message is None and not lead.tries and lead.group != DIGEST:
-            if not self._critical(lead):
-                if (until := lanes.held_back(lead, now)) is not None:
-                    return until
-            elif any(map(self._critical, lanes.held_before(lead, now))):
-                return now + 1  # alone it would be told before them: the digest goes at once, with it
         people = [name for name, way in self._runtime().ways.items() if way.sink.people]
         until = await self._allowance.take(lead.to, people)
         if until is not None:
