@@ -6,6 +6,7 @@ from functools import lru_cache
 from notifier.model import Instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _PLAIN_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (the same moment; its text needs no zone cut off)
 
 
@@ -21,7 +22,7 @@ def optional_text(at: Instant | None) -> str | None:
 
 def from_datetime(moment: datetime) -> Instant:
     """An aware datetime, to the millisecond (cut, not rounded)."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def from_text(text: str) -> Instant:

@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 import structlog
@@ -24,7 +26,7 @@ def commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
         _keep_states(connection, list(states.values()))
     events = [_event_row(event, packed) for change in changes for event in change.events]
     if events:
-        inserted = connection.executemany(_INSERT_EVENT, events).rowcount
+        inserted = _EVENTS.run(connection, events)
         if inserted < len(events):
             log.error("events_stored_before", count=len(events) - inserted)  # the stored ones stand
     keep_deliveries(connection, [delivery for change in changes for delivery in change.deliveries], packed)
@@ -32,25 +34,55 @@ def commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
         connection.executemany("DELETE FROM commands WHERE number = ?", done)
 
 
+class _Many:
+    """A statement over many rows at once.
+
+    Row by row a thread gives the interpreter away twice for each, and then waits for the event loop to give it back:
+    that costs more than the writing.
+    """
+
+    def __init__(self, columns: int, statement: str) -> None:
+        """`statement` has `{rows}` where the rows belong."""
+        row = f"({', '.join('?' * columns)})"
+        self._by_size = {size: statement.format(rows=", ".join([row] * size)) for size in _SIZES}
+
+    def run(self, connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """How many rows were written. A few sizes make up any number of rows: their statements stay prepared."""
+        written = begin = 0
+        for size, sql in self._by_size.items():
+            while len(rows) - begin >= size:
+                values = list(chain.from_iterable(rows[begin : begin + size]))
+                written += connection.execute(sql, values).rowcount
+                begin += size
+        return written
+
+
+_SIZES = (32, 8, 4, 2, 1)
+
 # The state alone where that is all: a column that is named writes its indexes anew, which costs as much again.
-_UPDATE_STATE = "UPDATE orders SET state = ?1 WHERE key = ?4 AND phase = ?2 AND retired_at IS ?3"
+_STATES = _Many(
+    4,
+    "UPDATE orders SET state = new.column1 FROM (VALUES {rows}) AS new"
+    " WHERE key = new.column4 AND phase = new.column2 AND retired_at IS new.column3",
+)
 _UPDATE_ORDER = """
 UPDATE orders SET state = ?1, phase = ?2, retired_at = ?3 WHERE key = ?4 AND (phase <> ?2 OR retired_at IS NOT ?3)
 """
 
 
 def _keep_states(connection: sqlite3.Connection, states: Sequence[tuple[bytes, str, Instant | None, str]]) -> None:
-    missing = len(states) - connection.executemany(_UPDATE_STATE, states).rowcount
+    missing = len(states) - _STATES.run(connection, states)
     if missing:
         missing -= connection.executemany(_UPDATE_ORDER, states).rowcount
     if missing:
         log.warning("states_without_order", count=missing)  # forgotten meanwhile: nobody asks for them
 
 
-_INSERT_EVENT = """
-INSERT INTO events (key, life, sequence, observed_at, record) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (key, life, sequence) DO NOTHING
-"""
+_EVENTS = _Many(
+    5,
+    "INSERT INTO events (key, life, sequence, observed_at, record) VALUES {rows}"
+    " ON CONFLICT (key, life, sequence) DO NOTHING",
+)
 
 # The event's bytes are not stored twice: its row is referred to, if it has just these bytes.
 _INSERT_DELIVERY = """

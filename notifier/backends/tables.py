@@ -35,7 +35,14 @@ def _statements(sql: str) -> Iterable[str]:
 
 def newest(connection: sqlite3.Connection) -> dict[str, int]:
     """The greatest number that `events`, `commands` and `facts` ever had, by table; none before a table's first."""
-    return dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    numbers = connection.execute(_NEWEST).fetchone()  # one row: each one more is a wait for the interpreter
+    return {table: number for table, number in zip(_NUMBERED, numbers, strict=True) if number is not None}
+
+
+_NUMBERED = ("events", "commands", "facts")
+_NEWEST = "SELECT {} FROM sqlite_sequence".format(
+    ", ".join(f"max(seq) FILTER (WHERE name = '{table}')" for table in _NUMBERED)
+)
 
 
 def probe(connection: sqlite3.Connection) -> None:

@@ -9,13 +9,14 @@ from types import MappingProxyType
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import AddrInfoType
+from aiohttp.connector import AddrInfoType, Connection
 from yarl import URL
 
 from notifier.errors import LookFailed, Reason
 from notifier.net.failures import MAPPED, failed
 from notifier.net.fetch import Request, Response
 from notifier.net.guard import ForbiddenAddress, Guard
+from notifier.net.limit import Limit
 from notifier.net.names import Resolver
 from notifier.net.unpack import unpack
 
@@ -52,10 +53,9 @@ class AiohttpFetch:
         """
         if timeout_ms <= 0:
             raise ValueError("a time-out of 0 would never end: write at least 1ms")
+        self._limit = Limit(timeout_ms / 1000)
         self._timeout = aiohttp.ClientTimeout(
-            total=timeout_ms / 1000,
-            connect=None if connect_ms is None else connect_ms / 1000,
-            ceil_threshold=float("inf"),
+            total=None, connect=None if connect_ms is None else connect_ms / 1000, ceil_threshold=float("inf")
         )
         self._reuse = reuse
         self._needs_body = needs_body
@@ -63,6 +63,7 @@ class AiohttpFetch:
         self._concurrency = concurrency
         self._guard = guard
         self._headers = dict(headers)
+        self._whole = {"accept-encoding", "user-agent"} <= {name.lower() for name in headers}
         self._tls = tls
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
@@ -71,32 +72,26 @@ class AiohttpFetch:
 
     async def __call__(self, request: Request, /) -> Response:
         try:
-            url = _parse(request.url)
-            answer = await self._session_for(url).request(
-                request.method, url, headers=request.headers, data=request.body, allow_redirects=False
-            )
+            with self._limit.each():
+                url = _parse(request.url)
+                answer = await self._session_for(url).request(
+                    request.method,
+                    url,
+                    headers=request.headers,
+                    data=request.body,
+                    allow_redirects=False,
+                    skip_auto_headers=self._to_skip(request),
+                )
+                body = await self._read(answer) if self._needs_body else b""
         except MAPPED as error:
             raise self._failed(error) from error
         if not self._needs_body:
             await self._pass_over(answer)
-            return Response(answer.status, answer.headers, b"")
-        try:
-            content = answer.content
-            body = content.read_nowait() if content.is_eof() else await self._drain(answer)
-            if len(body) > self._max_body:
-                raise self._too_large()
-            if encoding := answer.headers.get("Content-Encoding"):
-                body = unpack(body, encoding, self._max_body)
-        except MAPPED as error:
-            answer.close()
-            raise self._failed(error) from error
-        except BaseException:
-            answer.close()
-            raise
         return Response(answer.status, answer.headers, body)
 
     async def close(self) -> None:
         self._closed = True
+        self._limit.close()
         for session in (self._session, self._plain):
             if session is not None:
                 await session.close()
@@ -104,6 +99,27 @@ class AiohttpFetch:
             await self._resolver.close()
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    def _to_skip(self, request: Request) -> tuple[str, ...] | None:
+        """None for a look at an order: aiohttp has nothing to add there, and leaving nothing out is quicker."""
+        if request.method == "GET" and self._whole:
+            for name, _ in request.headers:
+                if name == "Accept":
+                    return None
+        return AUTO_HEADERS
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        try:
+            content = answer.content
+            body = content.read_nowait() if content.is_eof() else await self._drain(answer)
+            if len(body) > self._max_body:
+                raise self._too_large()
+            if encoding := answer.headers.get("Content-Encoding"):
+                body = unpack(body, encoding, self._max_body)
+        except BaseException:
+            answer.close()
+            raise
+        return body
 
     async def _pass_over(self, answer: aiohttp.ClientResponse) -> None:
         """The rest is read if it comes soon and is not long, so that its connection can be used again."""
@@ -168,10 +184,9 @@ class AiohttpFetch:
             connector=connector,
             timeout=self._timeout,
             headers=self._headers,
-            skip_auto_headers=AUTO_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # see `unpack`
-            middlewares=(_once,),
+            response_class=_Answer,
         )
 
 
@@ -188,12 +203,14 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+class _Answer(aiohttp.ClientResponse):
     """aiohttp repeats a GET whose connection was lost, unseen: such a request would escape its budget."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise failed(error) from error
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        try:
+            return await super().start(connection)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise failed(error) from error
 
 
 class _GuardedResolver(AbstractResolver):

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
@@ -120,11 +120,11 @@ class OrderApi:
             self._throttle(failure.after)
         raise failure
 
-    async def _send(self, request: Request, header: str | None) -> Response:
+    def _send(self, request: Request, header: str | None) -> Awaitable[Response]:
         if header is None:
-            return await self._fetch(request)
+            return self._fetch(request)
         url, headers, method, body = request
-        return await self._fetch(Request(url, (*headers, ("Authorization", header)), method, body))
+        return self._fetch(Request(url, (*headers, ("Authorization", header)), method, body))
 
     async def _line_up(self, deadline: float = float("inf"), probing: bool = False) -> float:
         """Waits for room in the budget; the time when it is our turn."""

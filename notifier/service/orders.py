@@ -141,18 +141,18 @@ class Order:
 
     def known(self) -> Known:
         error, terminal_since, lost_since, not_before, ends, _ = self._rare
-        return Known(
-            phase=self.phase,
-            spread=spread(self.key),
-            began=self.began,
-            starts=self.starts,
-            ends=ends,
-            failures=self.failures,
-            error=error,
-            terminal_since=terminal_since,
-            changed_at=self.changed_at,
-            lost_since=lost_since,
-            not_before=not_before,
+        return Known(  # by place, in a third of the time: each look ends here
+            self.phase,
+            spread(self.key),
+            self.began,
+            self.starts,
+            ends,
+            self.failures,
+            error,
+            terminal_since,
+            self.changed_at,
+            lost_since,
+            not_before,
         )
 
 

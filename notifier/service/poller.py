@@ -184,9 +184,12 @@ class Poller:
         if change is not None or step.verdict != "accepted":
             detail = look.detail or explain(outcome, look, step.state)
             self._notable.add(order.key, NotableLook(look.began, look.ended, outcome, detail))
-        self._metrics.looks.labels(source.name, outcome).inc()
         if step.verdict == "accepted":
-            self._tallies.of(source.name).last_good = look.began
+            tally = self._tallies.of(source.name)
+            tally.accepted += 1
+            tally.last_good = look.began
+        else:
+            self._metrics.looks.labels(source.name, outcome).inc()
         self._observe(source, step)
         return True
 

@@ -1,4 +1,4 @@
-"""Counts of unchanged looks, nearly all of them: plain numbers on the way, made metrics when somebody asks."""
+"""Counts of looks that went well, nearly all of them: plain numbers on the way, made metrics when somebody asks."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -15,9 +15,10 @@ _BOUNDS = tuple(round(bound * 1000) for bound in LAG_BUCKETS)
 class Tally:
     """Of one source."""
 
-    __slots__ = ("last_good", "unchanged")
+    __slots__ = ("accepted", "last_good", "unchanged")
 
     def __init__(self) -> None:
+        self.accepted = 0
         self.unchanged = 0
         self.last_good: Instant = 0
 
@@ -63,7 +64,8 @@ class Tallies:
 
     def flush(self) -> None:
         for source, tally in self._tallies.items():
+            self._metrics.looks.labels(source, "accepted").inc(tally.accepted)
             self._metrics.looks.labels(source, "unchanged").inc(tally.unchanged)
-            tally.unchanged = 0
+            tally.accepted = tally.unchanged = 0
             if tally.last_good:
                 self._metrics.last_good_look.labels(source).set(tally.last_good / 1000)

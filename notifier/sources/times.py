@@ -51,10 +51,11 @@ def parse_text(text: str, zone: tzinfo) -> Instant:
     """A local time that occurs twice is the first of the two; one that a change of clocks left out counts by the
     offset before the change, so it lies as far behind the change as it was written to."""
     text = text.strip()
-    if _EPOCH.fullmatch(text):
-        return from_seconds(float(text))
-    if match := _JAVASCRIPT.fullmatch(text):
-        text = _iso(match)
+    if text[4:5] != "-":  # nearly all have a year first
+        if _EPOCH.fullmatch(text):
+            return from_seconds(float(text))
+        if match := _JAVASCRIPT.fullmatch(text):
+            text = _iso(match)
     try:
         moment = datetime.fromisoformat(text.upper())  # RFC 3339 allows t and z, too
     except ValueError:
