@@ -114,7 +114,7 @@ class Membership:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within / 4)
-        self._ownership.lose("closed")
+        self._ownership.lose("closed", asked=True)
         coordinator = self._link.coordinator
         if coordinator is not None and self._who.id and self._names.instance is None:
             with contextlib.suppress(KafkaError, GroupError, TimeoutError):

@@ -78,9 +78,10 @@ class Ownership:
         self._assigned = frozenset()
         self.lose(why)
 
-    def lose(self, why: str) -> None:
+    def lose(self, why: str, asked: bool = False) -> None:
+        """`asked`: by us, who stop; else it is something to look at."""
         if self.owned:
-            log.warning("shards_given_up", shards=sorted(self.owned), reason=why)
+            (log.info if asked else log.warning)("shards_given_up", shards=sorted(self.owned), reason=why)
         self.note(why)
         self._own(frozenset())
 
