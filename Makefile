@@ -56,7 +56,7 @@ format: $(DEV_STAMP) ## Formats the code and mends what lint can mend
 bench: $(DEV_STAMP) ## Polls a second against a bare fetching loop; memory and start of 200,000 orders
 	@$(BIN)/python -m bench
 
-bench-kafka: $(DEV_STAMP) ## The Kafka backend: age of events, changes and polls a second, restore (needs Java 17 and Maven)
+bench-kafka: $(DEV_STAMP) ## The Kafka backend: a transaction's cost, age of events, changes and polls a second, restore (needs Java 17 and Maven)
 	@$(BIN)/python -m bench.kafka
 
 release-schemas: $(STAMP) ## At a release: the events' schemas that later changes are held against

@@ -13,6 +13,7 @@ from bench.kafka_gone import gone
 from bench.kafka_parts import load
 from bench.kafka_restore import restores
 from bench.kafka_scale import scale
+from bench.kafka_transactions import transactions
 from notifier import log
 from tests.kafka.__main__ import brokers
 from tests.kafka.properties import Wish
@@ -20,7 +21,7 @@ from tests.kafka.properties import Wish
 RATES = (500, 2_000)  # changes a second
 SECONDS = 15.0
 ORDERS = 100_000
-PARTS = ("changes", "scale", "restore", "gone")
+PARTS = ("transactions", "changes", "scale", "restore", "gone")
 
 
 def main() -> None:
@@ -40,6 +41,8 @@ def main() -> None:
             if part == "changes":
                 for rate in RATES:
                     print(asyncio.run(changes(folder, servers, broker, rate, SECONDS, options.profile)), flush=True)
+            elif part == "transactions":
+                print(asyncio.run(transactions(servers)), flush=True)
             elif part == "scale":
                 print(asyncio.run(scale(folder, servers, broker)), flush=True)
             elif part == "gone":

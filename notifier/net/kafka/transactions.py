@@ -106,7 +106,7 @@ class Transactions:
                     return answer
             if isinstance(error, ConcurrentTransactions):
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LAST_PAUSE)
+                pause = min(pause * 3, LAST_PAUSE)
             elif error.retriable:
                 self._node = None
                 await self._look_anew()
