@@ -42,22 +42,20 @@ class _Many:
     """
 
     def __init__(self, columns: int, statement: str) -> None:
-        """`statement` has `{rows}` where the rows belong."""
+        """`statement` has `{rows}` where the rows belong. One for each number of rows: it stays prepared."""
         row = f"({', '.join('?' * columns)})"
-        self._by_size = {size: statement.format(rows=", ".join([row] * size)) for size in _SIZES}
+        self._statements = [statement.format(rows=", ".join([row] * size)) for size in range(_MOST_ROWS + 1)]
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """How many rows were written. A few sizes make up any number of rows: their statements stay prepared."""
-        written = begin = 0
-        for size, sql in self._by_size.items():
-            while len(rows) - begin >= size:
-                values = list(chain.from_iterable(rows[begin : begin + size]))
-                written += connection.execute(sql, values).rowcount
-                begin += size
+        """How many rows were written."""
+        written = 0
+        for first in range(0, len(rows), _MOST_ROWS):
+            some = rows[first : first + _MOST_ROWS]
+            written += connection.execute(self._statements[len(some)], list(chain.from_iterable(some))).rowcount
         return written
 
 
-_SIZES = (32, 8, 4, 2, 1)
+_MOST_ROWS = 32  # of a statement: two of each size are well within what a connection keeps prepared (128)
 
 # The state alone where that is all: a column that is named writes its indexes anew, which costs as much again.
 _STATES = _Many(
