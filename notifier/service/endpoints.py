@@ -83,7 +83,7 @@ class Endpoints:
         What all must know is durable on return; until the backend takes it, this waits.
         """
         monotonic = self._clock.monotonic()
-        if outcome.kind == "again":
+        if outcome.kind == "again" and not outcome.alone:
             endpoint.breaker.failure(monotonic)
             if outcome.after:
                 until = now + min(round(outcome.after * 1000), LONGEST_HOLD)
@@ -91,7 +91,8 @@ class Endpoints:
                 if until - now >= HOLD_TOLD_FROM:
                     await self._say(endpoint, now)
             return
-        endpoint.breaker.success(monotonic)  # it answered: a refusal is about this delivery, 410 is told otherwise
+        # It answered: a refusal, or what is deferred by itself, is about this delivery; 410 is told otherwise.
+        endpoint.breaker.success(monotonic)
         if outcome.kind == "delivered" and endpoint.disabled and forced:
             log.info("endpoint_enabled", sink=endpoint.sink)
             endpoint.disabled, endpoint.held_until = False, None

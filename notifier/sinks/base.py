@@ -26,7 +26,8 @@ class Message(NamedTuple):
 class Outcome(NamedTuple):
     """How one attempt ended. `after` is Retry-After in seconds; `gone` disables the endpoint (410).
 
-    `units` is what it cost, or may have cost: the segments of an SMS.
+    `units` is what it cost, or may have cost: the segments of an SMS. `alone`: tried again for a reason of this
+    message's own; the endpoint is well, and its breaker counts no failure.
     """
 
     kind: Literal["delivered", "again", "dead", "gone"]
@@ -35,6 +36,7 @@ class Outcome(NamedTuple):
     detail: str = ""  # the other side's words, short, without secrets or whole addresses
     after: float | None = None
     units: int = 1
+    alone: bool = False
 
 
 class Sink(Protocol):

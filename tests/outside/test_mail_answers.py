@@ -150,3 +150,16 @@ async def test_without_encryption_nothing_is_sent(
     assert {"AUTH", "MAIL", "DATA"}.isdisjoint(encrypted.commands)
     assert encrypted.taken == []
     await shows(program, "retries_exhausted", never=(PASSWORD, USERNAME))
+
+
+async def test_greylisting_of_many_does_not_hold_the_server(api: OrderApi, mails: MailServer, programs: Start) -> None:
+    """More in a row than the breaker counts (10): each probe of a held server would be greylisted, too."""
+    mails.faults["RCPT"] = says("451 4.7.1 Greylisted, come again")
+    program = programs(settings(api, mails, retries=["4s", "4s", "4s"]))
+    await program.start()
+    for number in range(15):
+        await follow(api, program, f"o{number}")
+    await until(lambda: mails.commands.count("RCPT") >= 15, lambda: program.log())
+    del mails.faults["RCPT"]
+    await until(lambda: len(mails.taken) == 15, lambda: program.log())
+    assert {it["state"] for it in await program.items("/v1/deliveries")} <= {"delivered", "pending"}

@@ -95,3 +95,22 @@ def test_any_answer_but_a_failure_closes_the_breaker() -> None:
             assert endpoints.breakers_by_sink() == {}
 
     run(main)
+
+
+def test_what_is_deferred_by_itself_says_that_the_endpoint_is_well() -> None:
+    """A mail server that greylists every new recipient would be held for ever: each probe is greylisted, too."""
+
+    async def main() -> None:
+        endpoints = made([])
+        endpoint = endpoints.get("mail:mx")
+        failed = Outcome("again", None, Reason.CONNECTION)
+        greylisted = Outcome("again", "451", Reason.DEFERRED, alone=True)
+        for outcome in [greylisted] * 9 + [failed] * 2 + [greylisted] + [failed] * 2:
+            await endpoints.record(endpoint, outcome, START, forced=False)
+        assert endpoints.held("mail:mx") is None
+        await endpoints.record(endpoint, failed, START, forced=False)
+        held = endpoints.held("mail:mx")
+        assert held is not None
+        assert held.reason == Reason.BREAKER_OPEN
+
+    run(main)

@@ -112,3 +112,12 @@ EXPIRED.verify_message = "certificate has expired, secret"
 def test_outcomes_and_words(error: Exception, kind: str, status: str | None, reason: Reason, detail: str) -> None:
     told = outcome(error, "RCPT")
     assert (told.kind, told.status, told.reason, told.detail) == (kind, status, reason, detail)
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "alone"),
+    [("RCPT", 451, True), ("DATA", 452, True), ("RCPT", 421, False), ("MAIL", 451, False), ("EHLO", 450, False)],
+)
+def test_what_a_server_says_of_one_recipient_is_not_about_the_server(stage: str, code: int, alone: bool) -> None:
+    told = outcome(smtp.SMTPResponseException(code, "come again"), stage)
+    assert (told.kind, told.reason, told.alone) == ("again", Reason.DEFERRED, alone)

@@ -42,6 +42,12 @@ TABLE: tuple[tuple[type[BaseException], Reason, str], ...] = (
     (OSError, Reason.CONNECTION, "connection lost"),
 )
 
+CLOSING = 421
+"""The server is about to end the connection (RFC 5321, 3.8): that is about itself, whenever it says so."""
+
+_OF_ONE = ("RCPT", "DATA")
+"""Stages in which an answer is about one mail and its recipient."""
+
 MAPPED: tuple[type[Exception], ...] = (Unfit, smtp.SMTPException, OSError)
 """What the sink catches; `TimeoutError` and `ssl.SSLError` are OSErrors."""
 
@@ -51,7 +57,7 @@ def outcome(error: Exception, stage: str, secrets: Iterable[str] = ()) -> Outcom
     if isinstance(error, Unfit):
         return Outcome("again", reason=error.reason, detail=error.words)
     if isinstance(error, smtp.SMTPResponseException) and 400 <= error.code < 600:
-        return _answered(error, secrets)
+        return _answered(error, stage, secrets)
     cause = error.__cause__
     if isinstance(error, smtp.SMTPException) and isinstance(cause, ssl.SSLError | socket.gaierror):
         error = cause
@@ -61,11 +67,13 @@ def outcome(error: Exception, stage: str, secrets: Iterable[str] = ()) -> Outcom
     return Outcome("again", reason=Reason.CONNECTION, detail=f"connection failed ({stage})")
 
 
-def _answered(error: smtp.SMTPResponseException, secrets: Iterable[str]) -> Outcome:
+def _answered(error: smtp.SMTPResponseException, stage: str, secrets: Iterable[str]) -> Outcome:
     code = str(error.code)
     words = shown(error.message, secrets) or f"SMTP {code}"
     if error.code < 500:
-        return Outcome("again", code, Reason.DEFERRED, words)
+        # Greylisting, a full mailbox: no reason to hold the mails of all others.
+        alone = stage in _OF_ONE and error.code != CLOSING
+        return Outcome("again", code, Reason.DEFERRED, words, alone=alone)
     login = isinstance(error, smtp.SMTPAuthenticationError)
     return Outcome("dead", code, Reason.UNAUTHORIZED if login else Reason.REFUSED, words)
 

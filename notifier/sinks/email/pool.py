@@ -8,11 +8,10 @@ from aiosmtplib import errors as smtp
 
 from notifier.sinks.email.compose import Mail
 from notifier.sinks.email.dialogue import Connection, Stage
+from notifier.sinks.email.failures import CLOSING
 
 IDLE = 30.0  # seconds for which an unused connection is kept; servers end them after minutes
 TO_ANSWER = 3.0  # seconds within which a used connection must show that it still stands
-
-_CLOSING = 421  # RFC 5321, 3.8: the server is about to end the connection
 
 
 class Pool:
@@ -67,7 +66,7 @@ class Pool:
         except smtp.SMTPServerDisconnected:
             return False
         except smtp.SMTPResponseException as answer:
-            if answer.code != _CLOSING:
+            if answer.code != CLOSING:
                 raise
             return False
         return True
@@ -91,7 +90,7 @@ class Pool:
         try:
             yield
         except smtp.SMTPResponseException as answer:
-            if answer.code == _CLOSING or not 400 <= answer.code < 600:
+            if answer.code == CLOSING or not 400 <= answer.code < 600:
                 connection.abort()
             else:
                 self._release(connection)
