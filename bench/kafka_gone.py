@@ -95,11 +95,12 @@ async def _one(folder: Path, servers: Sequence[str], orders: int, each: int) -> 
                 spent = replica.cpu
                 begun = time.perf_counter()
                 await replica.post("/v1/watches", {"source": "trips", "ids": {"order_id": "last"}})
-                answers = []
+                answers, put_off = [], 0
                 while await replica.figure("notifier_deliveries_pending"):
                     asked = time.perf_counter()
-                    await replica.get("/v1/orders/trips/last")
+                    await replica.get("/v1/orders?limit=1")
                     answers.append(time.perf_counter() - asked)
+                    put_off += "key" not in await replica.get("/v1/orders/trips/last")
                     await asyncio.sleep(0.1)
                 took, spent = time.perf_counter() - begun, replica.cpu - spent
                 commits = await replica.figure("notifier_commit_seconds_count")
@@ -108,6 +109,7 @@ async def _one(folder: Path, servers: Sequence[str], orders: int, each: int) -> 
                 raise RuntimeError(f"given up because of {dead['reason']}")
     return (
         f"410 for {orders * each} deliveries of {orders} orders: all given up after {took:.1f} s ({spent:.1f} s of CPU,"
-        f" {commits:.0f} commits) · {len(answers)} answers meanwhile: median"
-        f" {percentile(sorted(answers), 0.5) * 1000:.0f}, slowest {max(answers, default=0) * 1000:.0f} ms · {load()}"
+        f" {commits:.0f} commits) · lists meanwhile: median {percentile(sorted(answers), 0.5) * 1000:.0f}, slowest"
+        f" {max(answers, default=0) * 1000:.0f} ms; of {len(answers)} questions about one order {put_off} were put off"
+        f" · {load()}"
     )

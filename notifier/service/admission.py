@@ -1,7 +1,7 @@
 """What goes out now: the gate is asked about a delivery and about those that would go with it as one message."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from notifier.clock import Clock
@@ -43,13 +43,15 @@ class Admission:
         self._spending = spending
         self._clock = clock
 
-    async def ask(self, lane: Lane, lanes: Lanes, lead: Delivery, way: Way) -> Admitted:
-        """`lead`, whose turn it is in its lane, and what can go with it. Unavailable: the caps cannot be counted."""
+    async def ask(self, lane: Lane, lanes: Lanes, lead: Delivery, others: Sequence[Lane], way: Way) -> Admitted:
+        """`lead`, whose turn it is in its lane, and what can go with it; `others` are given up with it, if its endpoint
+        is disabled. Unavailable: the caps cannot be counted."""
         now = self._clock.now()
         verdict = await self._verdict(lane, lead, way, now)
         if isinstance(verdict, Drop) and verdict.reason == Reason.ENDPOINT_DISABLED:
             # All that waits behind it goes the same way: in slices, else thousands would go one by one.
-            lost = [attempt.drop(each, verdict, now) for each in lane.for_nothing(lead)]
+            waiting = [lane.for_nothing(lead), *(other.for_nothing(other.queue[0]) for other in others)]
+            lost = [attempt.drop(each, verdict, now) for several in waiting for each in several]
             return Admitted(settled=tuple(lost))
         if not isinstance(verdict, Go):
             return _settled(lead, verdict, now)

@@ -49,6 +49,10 @@ class Carry:
             return restored
         return kept
 
+    def concerns(self, ids: Iterable[str]) -> bool:
+        """Whether there is more to know of any of these deliveries than was restored, now or soon."""
+        return any(id in self._under_way or id in self._deliveries for id in ids)
+
     def restored(self, open_ids: Iterable[str]) -> None:
         """Of others than these deliveries the outcomes are durable."""
         self._deliveries = {id: self._deliveries[id] for id in open_ids if id in self._deliveries}

@@ -53,7 +53,7 @@ class Deliverer(Outbox):
         self._draw = draw
         self._repeats = Repeats()
 
-    async def deliver(self, lane: Lane, lead: Delivery) -> Sequence[Delivery]:
+    async def deliver(self, lane: Lane, lead: Delivery, others: Sequence[Lane]) -> Sequence[Delivery]:
         """Decide, render, (commit `sending`), send, after, commit: those that have changed, as they are then."""
         shard, runtime = lane.shard, self._runtime()
         if sent := shard.carry.newer_of(lane.queue):
@@ -65,19 +65,19 @@ class Deliverer(Outbox):
         if way is None:
             lane.held_until = self._clock.now() + RECHECK
             return ()
-        admitted = await self._admit(lane, lead, way)
+        admitted = await self._admit(lane, lead, others, way)
         try:
             return await self._act(lane, lead, way, admitted)
         finally:
             if admitted.goes:
                 self._admission.give_back(lead, way)
 
-    async def _admit(self, lane: Lane, lead: Delivery, way: Way) -> Admitted:
+    async def _admit(self, lane: Lane, lead: Delivery, others: Sequence[Lane], way: Way) -> Admitted:
         lanes = self.lanes_of(lane.shard)
         if lanes is None:
             return Admitted()
         try:
-            return await self._admission.ask(lane, lanes, lead, way)
+            return await self._admission.ask(lane, lanes, lead, others, way)
         except Unavailable:
             return Admitted(waits=Hold(self._clock.now() + UNREADABLE, Reason.CAPPED))
 

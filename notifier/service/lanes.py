@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LaneName: TypeAlias = tuple[str, str | None, str]
 
 MOST_TOGETHER = 100  # deliveries of one message
+MOST_GIVEN_UP = 50  # deliveries, about, of several lanes
 MOST_BYTES = 1024 * 1024  # of their facts and events: they are committed in one
 
 
@@ -72,6 +73,14 @@ class Lane:
             together.append(delivery)
         return together
 
+    def may_be_given_up(self) -> bool:
+        """Whether nothing speaks against it, where its endpoint is disabled."""
+        if self.busy or self.held_until or not self.queue:
+            return False
+        if self.queue[0].state != "pending" or self.queue[0].retried:
+            return False
+        return not self.shard.carry.concerns(each.id for each in self.queue)
+
     def companions(self, lead: Delivery, now: Instant) -> Sequence[Delivery]:
         """Those that may become one message with `lead`; as many as can be committed in one."""
         together: list[Delivery] = []
@@ -117,9 +126,10 @@ class Lane:
 
 
 class Lanes:
-    """The lanes of one shard."""
+    """The lanes of one shard. `clearing`: somebody gives up what is for nothing, and goes on until none is left."""
 
     def __init__(self) -> None:
+        self.clearing = False
         self._lanes: dict[LaneName, Lane] = {}
         # Sets that keep their order; by order and by endpoint.
         self._of_order: defaultdict[str, dict[Lane, None]] = defaultdict(dict)
@@ -150,6 +160,19 @@ class Lanes:
 
     def at(self, endpoint: str) -> Iterable[Lane]:
         return tuple(self._at.get(endpoint, ()))
+
+    def for_nothing(self, endpoint: str) -> list[Lane]:
+        """Lanes at an endpoint that is disabled which have nothing to wait for but to be given up: few enough for one
+        commit, and for others to have their turn in between."""
+        found: list[Lane] = []
+        count = 0
+        for lane in self._at.get(endpoint, ()):
+            if count >= MOST_GIVEN_UP:
+                break
+            if lane.may_be_given_up():
+                found.append(lane)
+                count += len(lane.queue)
+        return found
 
     def held_back(self, delivery: Delivery, now: Instant) -> Instant | None:
         """Until when a cap holds others back for its address: it joins them, or it would be told before them."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SLOTS = 32  # sends under way at once to one endpoint, where its sink has no bound of its own
+TAKEN_ALONG = 10_000  # ms until a lane is looked at again that somebody else gives up
 RECHECK = 60_000  # ms until one is looked at again that cannot be worked at: a vanished sink, a fault of ours
 
 
@@ -42,8 +43,11 @@ class Outbox(ABC):
         self._parked: defaultdict[Shard, list[Lane]] = defaultdict(list)
 
     @abstractmethod
-    async def deliver(self, lane: Lane, lead: Delivery) -> Sequence[Delivery]:
-        """One delivery of a lane and what goes with it: those that have changed, as they are now, durable."""
+    async def deliver(self, lane: Lane, lead: Delivery, others: Sequence[Lane]) -> Sequence[Delivery]:
+        """One delivery of a lane and what goes with it: those that have changed, as they are now, durable.
+
+        `others` are given up with it, if it is because its endpoint is disabled.
+        """
 
     # --- what comes in, and goes -------------------------------------------------------------------------------
 
@@ -189,11 +193,20 @@ class Outbox(ABC):
         if turn is None:
             return
         lead, _ = turn
+        others: Sequence[Lane] = ()
+        if clears := self._endpoints.get(lane.endpoint).disabled and lane.may_be_given_up():
+            if lanes.clearing:
+                # It is taken along; unless an operator's retry comes meanwhile, which brings it on.
+                self._agendas[lane.endpoint].push(lane, self._clock.now() + TAKEN_ALONG)
+                return
+            others = [other for other in lanes.for_nothing(lane.endpoint) if other is not lane]
         if not shard.carry.begin(lead.id, lambda: self._push(lane)):
             return
-        lane.busy, lane.held_until = True, 0
+        lane.held_until, lanes.clearing = 0, lanes.clearing or clears
+        for each in (lane, *others):
+            each.busy = True
         try:
-            known = await self.deliver(lane, lead)
+            known = await self.deliver(lane, lead, others)
         except LeaseLost:
             return
         except Exception as error:
@@ -201,9 +214,16 @@ class Outbox(ABC):
             log.exception("delivery_broken", sink=lead.sink, error=type(error).__name__)
             known, lane.held_until = (), self._clock.now() + RECHECK
         finally:
-            lane.busy = False
+            for each in (lane, *others):
+                each.busy = False
+            lanes.clearing = lanes.clearing and not clears
             shard.carry.end(lead.id)
         self._follow(shard, lanes, lane, known)
+        for other in others:
+            ids = {delivery.id for delivery in other.queue}
+            self._follow(shard, lanes, other, [delivery for delivery in known if delivery.id in ids])
+        if clears and (left := lanes.for_nothing(lane.endpoint)):
+            self._push(left[0])
 
     def _follow(self, shard: "Shard", lanes: Lanes, lane: Lane, known: Sequence[Delivery]) -> None:
         for delivery in lane.step(known):
