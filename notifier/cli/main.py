@@ -1,6 +1,7 @@
 """The command `notifier`: finds the command that is asked for and turns every failure into words and an exit code."""
 
 import importlib
+import io
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,12 @@ class Program(click.Group):
             raise Unusable(error) from error
         except NotifierError as error:
             raise click.ClickException(str(error)) from error
+        except UnicodeEncodeError as error:
+            raise click.UsageError("an argument is not text in UTF-8: write it in the terminal's encoding") from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -88,6 +95,9 @@ def main(args: Sequence[str] | None = None) -> None:
     if (sys.argv[1:] if args is None else args)[:1] in (["run"], ["demo"]):
         # Until they have handlers of their own: importing takes half a second, and nothing is there to be stopped yet.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names and texts of any script, on terminals of one
     sys.exit(run(args))
 
 

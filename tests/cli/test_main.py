@@ -1,8 +1,10 @@
 """The command itself: its help, its exit codes, and how it ends when it is interrupted or nobody reads."""
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -120,3 +122,39 @@ def test_an_interrupt_ends_quietly_with_130(service: Running) -> None:
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert b"Traceback" not in err
+
+
+def test_texts_of_any_script_are_printed_on_a_terminal_of_one() -> None:
+    """Another encoding shows what it lacks as \\u0432: it was a fault of ours."""
+    args = ["render", "--event", "phase_changed", "--template", "driver_arrived", "--locale", "ru"]
+    told = subprocess.run(
+        [sys.executable, "-m", "notifier", *args],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        timeout=60,
+        check=False,
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "\\u0432" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["why", "trips/\udcff", "--url", "http://127.0.0.1:9"], 2, "not text in UTF-8"),
+        (["restore", "x" * 5_000], 1, "File name too long"),
+        (["backup", "x" * 5_000], 1, "File name too long"),
+    ],
+)
+def test_arguments_that_no_system_takes_are_told(
+    tmp_path: Path, args: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "notifier.yaml"
+    database = tmp_path / "notifier.db"
+    config.write_text(f"backend: {{type: sqlite, path: '{database}'}}\n")
+    if args[0] == "backup":
+        database.write_bytes(b"")
+    given = args if "--url" in args else [*args, "-c", str(config)]
+    assert run(given) == code
+    assert said in capsys.readouterr().err
