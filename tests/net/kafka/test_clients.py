@@ -260,6 +260,8 @@ async def test_missing_rights_are_refused_with_the_right_that_is_missing(cluster
 
     with pytest.raises(Refused, match=r"grant the right \(TransactionalIdAuthorizationFailed\)"):
         await made.producer(f"{prefix}-0")
+    with pytest.raises(Refused, match=r"grant the right \(TransactionalIdAuthorizationFailed\)"):
+        await made.transactions(f"{prefix}-0", 10)
     with pytest.raises(Refused, match="grant the right"):
         await made.producer()
     assert not leftovers()

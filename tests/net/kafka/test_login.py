@@ -33,9 +33,10 @@ def encrypted(module_clusters: Clusters) -> Cluster:
 
 
 async def connects(made: Clients) -> None:
-    """All three sorts of clients, and the words of the first that does not."""
+    """All sorts of clients, and the words of the first that does not."""
     try:
-        for client in (await made.producer(), await made.consumer(), await made.admin()):
+        writing = await made.transactions("p-0", 10)
+        for client in (await made.producer(), await made.consumer(), await made.admin(), writing):
             await end(client)
     finally:
         await made.close()
