@@ -19,7 +19,7 @@ SHARE = 0.25  # of a core, for each replica
 PERIOD = 0.005  # seconds between two looks at what it has used
 SAVED = 0.02  # seconds of CPU that it may save up
 
-ORDERS = 6_000
+ORDERS = 3_000
 WARM_UP, SECONDS = 8.0, 16.0
 
 
@@ -34,7 +34,7 @@ async def scale(folder: Path, servers: Sequence[str], broker: int) -> str:
             setting = Setting(servers, prefix, port, "50ms")
             async with replicas(folder, setting, count) as running:
                 await follow(servers, prefix, ORDERS)
-                while sum([await each.figure("notifier_orders") for each in running]) < ORDERS:
+                while sum([await each.figure("notifier_looks_total", outcome="accepted") for each in running]) < ORDERS:
                     await asyncio.sleep(0.2)
                 async with contextlib.AsyncExitStack() as stack:
                     for each in running:

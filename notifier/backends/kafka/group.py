@@ -235,7 +235,8 @@ class Membership:
             await asyncio.sleep(self._session / BEATS / 2)
             self.expire()
             if self._clock.monotonic() - max(self._ownership.vouched, self._begun) > STUCK * self._session:
-                log.error("group_member_stuck", reason=self.trouble())
+                if self._link.reachable:  # else it is the brokers that are away, and that is told already
+                    log.error("group_member_stuck", reason=self.trouble())
                 self._begun = self._clock.monotonic()
                 member = self._tasks[0]
                 member.cancel()

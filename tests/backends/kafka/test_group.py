@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.client import AIOKafkaClient
+from structlog.testing import capture_logs
 
 from notifier.backends.kafka.group import Membership, Names
 from notifier.backends.kafka.ownership import SILENT
 from notifier.backends.kafka.protocol import Who
 from notifier.clock import SystemClock
+from notifier.errors import Unavailable
 from notifier.net.kafka.client import Clients
 from notifier.net.kafka.ending import end
 from tests.backends.kafka.bench import settings
@@ -282,3 +284,20 @@ async def test_a_member_that_is_stuck_is_begun_anew(group: Group) -> None:
     coordinator.heartbeat = never  # type: ignore[method-assign]
     await until(lambda: a.it._link.coordinator is not coordinator, SESSION)
     await group.settled(a)
+
+
+async def test_a_member_whose_brokers_are_away_is_not_taken_for_stuck() -> None:
+    tries = 0
+
+    async def connect() -> AIOKafkaClient:
+        nonlocal tries
+        tries += 1
+        raise Unavailable("the brokers cannot be reached")
+
+    with capture_logs() as logs:
+        member = Membership(Names("g", "p.shards", "a", None), SHARDS, 0.1, connect, SystemClock(), lambda: None)
+        member.start()
+        await until(lambda: tries > 5)
+        await member.close(1)
+    assert "the brokers cannot be reached" in str([each.get("reason") for each in logs])
+    assert "group_member_stuck" not in [each["event"] for each in logs]
