@@ -1,7 +1,8 @@
 """One endpoint that hangs, all its slots full: how long the others' messages take, against the same while none does.
 
 Calm and stormy rounds alternate in one run of the whole program; the receivers are in another process. Measured from
-the look that saw the event to the accepted message: that is commit, decision, rendering, and the send.
+the look that saw the event to the accepted message: that is commit, decision, rendering, and the send. What else the
+machine does is in these times; the CPU that the program took for a message, told beside them, is not touched by it.
 """
 
 import asyncio
@@ -89,12 +90,17 @@ class Timed:
         await self._inner.close()
 
 
-class Result(NamedTuple):
-    """ms of each message of the others, round by round."""
+class Round(NamedTuple):
+    """ms of each message of the others; ms of CPU that the program took meanwhile, for each of them."""
 
+    took: list[float]
+    cpu: float
+
+
+class Result(NamedTuple):
     what: str
-    calm: list[list[float]]
-    stormy: list[list[float]]
+    calm: list[Round]
+    stormy: list[Round]
 
 
 class Run:
@@ -116,7 +122,7 @@ class Run:
         ids = {"order_id": f"{self._case.sinks[0]}-{self._count}"}
         await self._app.desk.put({"source": "trips", "ids": ids, "labels": labels, "recipients": [who]})
 
-    async def round(self, hung: str, took: list[float]) -> list[float]:
+    async def round(self, hung: str, took: list[float]) -> Round:
         ways = HOOKS if self._case.sinks == ("hook",) else len(self._case.sinks)
         self._hang(hung)
         await asyncio.gather(*(self.put(0) for _ in range(FILLING)))
@@ -124,12 +130,12 @@ class Run:
         await (self._hanging() if hung else self._done())
         await asyncio.sleep(0.3)
         took.clear()
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), time.process_time()
         for number in range(round(RATE * ROUND)):
             await asyncio.sleep(begin + number / RATE - time.perf_counter())
             await self.put(1 + number % (ways - 1))
         await asyncio.sleep(0.3)
-        result = list(took)
+        result = Round(list(took), (time.process_time() - cpu) * 1000 / len(took))
         self._hang("")
         await self._done()
         return result
@@ -202,15 +208,18 @@ async def measure(case: Case) -> Result:
 
 
 def report(result: Result) -> str:
-    stormy, calm = (percentiles([*chain(*rounds)]) for rounds in (result.stormy, result.calm))
-    pairs = [
-        percentiles(here)[98] / percentiles(there)[98] for here, there in zip(result.stormy, result.calm, strict=True)
-    ]
+    stormy, calm = (
+        percentiles([*chain.from_iterable(each.took for each in rounds)]) for rounds in (result.stormy, result.calm)
+    )
+    both = list(zip(result.stormy, result.calm, strict=True))
+    pairs = [percentiles(here.took)[98] / percentiles(there.took)[98] for here, there in both]
+    cpu = statistics.median(here.cpu / there.cpu for here, there in both)
     return (
         f"{result.what} hangs: the others' median {stormy[49]:.1f} ms, 99% within {stormy[98]:.1f} ms"
         f" · none does: {calm[49]:.1f} ms, {calm[98]:.1f} ms"
         f" · ratio of the 99% {stormy[98] / calm[98]:.2f}, pair by pair median {statistics.median(pairs):.2f}"
         f" (min {min(pairs):.2f}, max {max(pairs):.2f}); of the medians {stormy[49] / calm[49]:.2f}"
+        f"; CPU of a message, pair by pair median {cpu:.2f}"
     )
 
 

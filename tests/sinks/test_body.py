@@ -125,3 +125,12 @@ def test_what_passes_the_check_can_be_filled(template: dict[str, Any]) -> None:
 
     assert filled(template, published()) == first
     assert set(json.loads(first)) == set(template)
+
+
+@pytest.mark.parametrize("name", ["performer", "schedule", "cost"])
+def test_a_first_value_is_not_another_one(name: str) -> None:
+    type = EventType(f"{name}_changed")
+    first, later = told(type), told(type, before=AFTER[type.value])
+
+    assert sentence(first, orjson.loads(first.data)) == f"Order {KEY} has a {name} now."
+    assert sentence(later, orjson.loads(later.data)) == f"Order {KEY} has another {name}."
