@@ -5,6 +5,7 @@ import io
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -75,8 +76,6 @@ class Program(click.Group):
             raise Unusable(error) from error
         except NotifierError as error:
             raise click.ClickException(str(error)) from error
-        except UnicodeEncodeError as error:
-            raise click.UsageError("an argument is not text in UTF-8: write it in the terminal's encoding") from error
         except OSError as error:
             if error.filename is None:
                 raise
@@ -101,9 +100,22 @@ def main(args: Sequence[str] | None = None) -> None:
     sys.exit(run(args))
 
 
+def _are_texts(args: Sequence[str]) -> None:
+    """Bytes that are no text can be the name of a file, and nothing else."""
+    for text in args:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            if not Path(text).exists():
+                shown = text.encode(errors="backslashreplace").decode()
+                advice = "is not text in UTF-8: write it in the terminal's encoding"
+                raise click.UsageError(f"{shown} {advice}") from None
+
+
 def run(args: Sequence[str] | None = None) -> int:
     """One command; its exit code."""
     try:
+        _are_texts(sys.argv[1:] if args is None else args)
         code = program.main(args, prog_name="notifier", standalone_mode=False)
         sys.stdout.flush()  # here, where a reader that has left is still an error of ours and not of the exit
     except click.ClickException as error:

@@ -143,6 +143,7 @@ def test_texts_of_any_script_are_printed_on_a_terminal_of_one() -> None:
     ("args", "code", "said"),
     [
         (["why", "trips/\udcff", "--url", "http://127.0.0.1:9"], 2, "not text in UTF-8"),
+        (["watch", "add", "trips", "\udcff", "--url", "http://127.0.0.1:9"], 2, "not text in UTF-8"),
         (["restore", "x" * 5_000], 1, "File name too long"),
         (["backup", "x" * 5_000], 1, "File name too long"),
     ],
