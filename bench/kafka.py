@@ -48,7 +48,7 @@ def main() -> None:
             elif part == "gone":
                 print(asyncio.run(gone(folder, servers, options.orders)), flush=True)
             else:
-                print(asyncio.run(restores(folder, servers, options.orders)), flush=True)
+                print(asyncio.run(restores(folder, servers, broker, options.orders)), flush=True)
 
 
 if __name__ == "__main__":

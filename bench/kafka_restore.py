@@ -4,6 +4,10 @@ The topics are written directly, in the records' own formats, as a replica would
 of the last hour three changes, each with its event and its delivery, open and then finished.
 """
 
+import asyncio
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -12,7 +16,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
-from bench.kafka_parts import SHARDS, Setting, load, producer, replicas, upstream
+from bench.kafka_parts import SHARDS, Replica, Setting, cpu_of, load, percentile, producer, replicas, upstream
 from bench.server import BODY
 from notifier import codec
 from notifier.backends.kafka.inputs import watch_record
@@ -24,6 +28,7 @@ from notifier.backends.kafka.records import (
     Outgoing,
     delivery_key,
     event_record,
+    finished_record,
     number_header,
     pack_cursors,
     pack_delivery,
@@ -92,11 +97,10 @@ def records_of(number: int, offset: int, topics: Topics, adapter: Source, now: i
     sent = Delivery(
         id="", key=key, event=event, rule="all", sink="hook", endpoint="https://example.org/hook", created_at=now
     )
-    finished = pack_delivery(
-        replace(
-            sent, state="delivered", finished_at=now, attempts=(Attempt(at=now, outcome="delivered", status="204"),)
-        )
+    done = replace(
+        sent, state="delivered", finished_at=now, attempts=(Attempt(at=now, outcome="delivered", status="204"),)
     )
+    finished = pack_delivery(done)
     pending = pack_delivery(sent)
     n = number_header(1)
     yield topics.watches, watch_record(watch, now)
@@ -111,7 +115,7 @@ def records_of(number: int, offset: int, topics: Topics, adapter: Source, now: i
             yield topics.shards, Outgoing(state_key(key), state, n)
             yield topics.shards, Outgoing(delivery_key(id), pending, n)
             yield topics.shards, Outgoing(delivery_key(id), None, n)
-        yield topics.deliveries, Outgoing(id.encode(), finished, n)
+        yield topics.deliveries, finished_record(replace(done, id=id), finished, n)
 
 
 async def fill(
@@ -136,7 +140,8 @@ async def fill(
     return sum(writer.ends.values())
 
 
-async def restores(folder: Path, servers: Sequence[str], orders: int) -> str:
+async def restores(folder: Path, servers: Sequence[str], broker: int, orders: int) -> str:
+    """`broker` is its pid: it shares the cores."""
     prefix = f"restore{time.time_ns() // 1_000_000}"
     async with AsyncExitStack() as stack:
         port, _ = stack.enter_context(upstream("same"))
@@ -151,23 +156,68 @@ async def restores(folder: Path, servers: Sequence[str], orders: int) -> str:
         began = time.perf_counter()
         records = await fill(client, topics, REGISTRY["business_v2"].build(config.sources["trips"]), orders)
         filled = time.perf_counter() - began
-        lines = [f"{orders} orders, {records} records written in {filled:.0f} s"]
-        begun = time.perf_counter()
-        async with replicas(folder, setting) as (replica,):
-            ready = time.perf_counter() - begun
-            cpu = replica.cpu
-            followed = await replica.figure("notifier_orders")
-            lines.append(
-                f"{followed:.0f} orders restored: ready {ready:.1f} s after the start of the process"
-                f" ({cpu:.1f} s of CPU, {replica.memory():.0f} MB) · {load()}"
+        lines = [f"{orders} orders, {records} records written in {filled:.0f} s", imports()]
+        begun, theirs = time.perf_counter(), cpu_of(broker)
+
+        def now(replica: Replica) -> str:
+            return (
+                f"{time.perf_counter() - begun:.1f} s after the start of the process ({replica.cpu:.1f} s of CPU,"
+                f" the broker {cpu_of(broker) - theirs:.1f}, {replica.memory():.0f} MB) · {load()}"
             )
-            while (await replica.get(f"/v1/orders/trips/{0:032x}")).get("as_of", "1970") < replica.started:
+
+        async with replicas(folder, setting) as (replica,):
+            followed = await replica.figure("notifier_orders")
+            lines.append(f"{followed:.0f} orders restored: ready {now(replica)}")
+            probe = await stack.enter_async_context(Probe(replica))
+            order = f"{0:032x}"
+            while (await replica.get(f"/v1/orders/trips/{order}")).get("as_of", "1970") < replica.started:
                 if time.perf_counter() - begun > 240:
-                    lines.append("the view is not caught up after 240 s")
-                    break
-            else:
-                lines.append(
-                    f"the view has caught up {time.perf_counter() - begun:.0f} s after the start"
-                    f" ({replica.cpu:.1f} s of CPU, {replica.memory():.0f} MB)"
-                )
+                    return "\n".join([*lines, "the view has not all orders after 240 s"])
+                await asyncio.sleep(0.1)
+            lines.append(f"the view has all orders {now(replica)}")
+            while "items" not in await replica.get(f"/v1/orders/trips/{order}/events"):
+                if time.perf_counter() - begun > 240:
+                    return "\n".join([*lines, "the view is not caught up after 240 s"])
+                await asyncio.sleep(0.1)
+            lines += [f"the view has all deliveries and events {now(replica)}", probe.line()]
         return "\n".join(lines)
+
+
+def imports() -> str:
+    """What a process takes before it does anything."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import notifier.cli.main, notifier.cli.serve"], check=True)
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return f"Python and its imports alone: {wall:.1f} s ({cpu:.1f} s of CPU)"
+
+
+class Probe:
+    """How long a replica's loop lets a small question wait, while it restores and reads."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._took: list[float] = []
+
+    async def __aenter__(self) -> "Probe":
+        self._task = asyncio.create_task(self._ask())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _ask(self) -> None:
+        while True:
+            began = time.perf_counter()
+            await self._replica.get("/healthz")
+            self._took.append(time.perf_counter() - began)
+            await asyncio.sleep(0.05)
+
+    def line(self) -> str:
+        took = sorted(self._took)
+        at = ", ".join(
+            f"{name} {percentile(took, part) * 1000:.0f}" for name, part in (("median", 0.5), ("99 %", 0.99))
+        )
+        return f"asked meanwhile {len(took)} times how it is, it answered in ms: {at}, at most {took[-1] * 1000:.0f}"

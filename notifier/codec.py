@@ -94,6 +94,11 @@ def unpack_delivery(data: bytes, event: CloudEvent | None = None) -> Delivery:
     return delivery if event is None else msgspec.structs.replace(delivery, event=event)
 
 
+def is_known(data: bytes) -> bool:
+    """Whether it is a record of a format that this release reads, by its first bytes alone."""
+    return data.startswith(_HEADS)
+
+
 def peek_delivery(data: bytes) -> DeliveryPeek:
     """About 4 us: of one that was packed with its event, what a list asks by."""
     try:
@@ -203,7 +208,7 @@ def _record(what: str, payload: bytes) -> bytes:
     return record
 
 
-_PLAIN_HEAD, _DEFLATED_HEAD = bytes((FORMAT, _PLAIN)), bytes((FORMAT, _DEFLATED))
+_HEADS = _PLAIN_HEAD, _DEFLATED_HEAD = bytes((FORMAT, _PLAIN)), bytes((FORMAT, _DEFLATED))
 
 
 def _payload(what: str, data: bytes) -> bytes:

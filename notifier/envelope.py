@@ -90,13 +90,15 @@ def binary_headers(event: CloudEvent) -> list[tuple[str, bytes]]:
 
 def from_binary(headers: Iterable[tuple[str, bytes]], data: bytes) -> CloudEvent:
     """The event of such a record; headers that are not of CloudEvents are left out."""
-    attributes: dict[str, str] = {}
-    for name, value in headers:
-        if name == "content-type":
-            attributes["datacontenttype"] = value.decode()
-        elif name.startswith(_HEADER):
-            attributes[name.removeprefix(_HEADER)] = value.decode()
-    return CloudEvent(attributes=attributes, data=data)
+    named = ((_attribute(name), value) for name, value in headers)
+    return CloudEvent(attributes={name: value.decode() for name, value in named if name is not None}, data=data)
+
+
+@lru_cache(maxsize=256)  # the same few names in each of a million events
+def _attribute(header: str) -> str | None:
+    if header == "content-type":
+        return "datacontenttype"
+    return header.removeprefix(_HEADER) if header.startswith(_HEADER) else None
 
 
 def _order(event: Event, watch: Watch) -> dict[str, Any]:

@@ -27,6 +27,19 @@ def from_datetime(moment: datetime) -> Instant:
 
 def from_text(text: str) -> Instant:
     """RFC 3339 with an offset; ValueError for anything else."""
+    if len(text) == 24 and text[16] == ":" and text[19] == "." and text[23] == "Z":  # as we write it ourselves
+        seconds, milliseconds = text[17:19], text[20:23]
+        if seconds.isdecimal() and milliseconds.isdecimal() and text.isascii() and seconds < "60":
+            return _minute(text[:16]) + int(seconds) * 1000 + int(milliseconds)
+    return _any(text)
+
+
+@lru_cache(maxsize=1024)  # many moments are of the same minute
+def _minute(text: str) -> Instant:
+    return _any(f"{text}Z")
+
+
+def _any(text: str) -> Instant:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: write it as 2026-11-21T10:00:00Z")

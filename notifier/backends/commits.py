@@ -129,6 +129,7 @@ class _Data(msgspec.Struct, frozen=True):
     """The part of a published event's data that has columns (INTERFACE, 'Event')."""
 
     observed_at: str | None = None
+    sequence: int = 0
     order: _Order = _Order()
 
 
@@ -137,8 +138,14 @@ _DATA = msgspec.json.Decoder(_Data)
 
 def told(event: CloudEvent) -> tuple[int, Instant]:
     """Its life, and when it was observed."""
-    data = _DATA.decode(event.data)
-    return data.order.life, from_text(data.observed_at or event.attributes["time"])
+    life, _, observed_at = told_by(event.data)
+    return life, from_text(event.attributes["time"]) if observed_at is None else observed_at
+
+
+def told_by(data: bytes) -> tuple[int, int, Instant | None]:
+    """Of a published event's data: its life and sequence, and when it was observed."""
+    found = _DATA.decode(data)
+    return found.order.life, found.sequence, None if found.observed_at is None else from_text(found.observed_at)
 
 
 def live_orders(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, Stored]]:

@@ -36,7 +36,7 @@ CREATE INDEX events_by_time ON events (observed_at);
 
 CREATE TABLE deliveries (
     number INTEGER PRIMARY KEY, -- the order of a lane
-    id TEXT NOT NULL UNIQUE,
+    id TEXT NOT NULL,
     key TEXT NOT NULL,
     event INTEGER, -- events.number where that row has the same bytes, else NULL and
     sealed BLOB, -- the event itself
@@ -47,6 +47,7 @@ CREATE TABLE deliveries (
     finished_at INTEGER,
     record BLOB NOT NULL
 );
+CREATE UNIQUE INDEX deliveries_by_id ON deliveries (id);
 CREATE INDEX deliveries_of_order ON deliveries (key, created_at);
 CREATE INDEX deliveries_by_state ON deliveries (state, created_at);
 CREATE INDEX deliveries_by_time ON deliveries (created_at);

@@ -41,6 +41,8 @@ class SqlView:
 
     deliveries_by: tuple[str, ...] = ("d.created_at", "d.number")
     """What pages of deliveries are sorted by, and their cursors name."""
+    unpack_event: Callable[[bytes], CloudEvent] = staticmethod(codec.unpack_event)
+    """Of the column `record` of events."""
 
     def __init__(self, read: Read, events: Bell, clock: Clock) -> None:
         self._read = read
@@ -51,6 +53,8 @@ class SqlView:
         plan = _PLANS[type(query)](query)
         if isinstance(query, DeliveryQuery):
             plan = plan._replace(by=self.deliveries_by)
+        elif isinstance(query, EventQuery):
+            plan = plan._replace(item=lambda row: self.unpack_event(row[0]))
         limit = min(max(query.limit, 1), MOST_ITEMS)
         rows = await self._read(lambda connection: plan.run(connection, query.cursor, limit))
         return cast(Page[T], rows)
@@ -129,9 +133,7 @@ def _orders(query: OrderQuery) -> _Plan:
 
 
 def _events(query: EventQuery) -> _Plan:
-    return _Plan(
-        "record FROM events", ("life", "sequence"), lambda row: codec.unpack_event(row[0]), (("key = ?", query.key),)
-    )
+    return _Plan("record FROM events", ("life", "sequence"), lambda row: row[0], (("key = ?", query.key),))
 
 
 def _deliveries(query: DeliveryQuery) -> _Plan:

@@ -17,6 +17,7 @@ from notifier.backends.kafka.records import (
     Outgoing,
     delivery_key,
     event_record,
+    finished_record,
     number_header,
     pack_cursors,
     pack_delivery,
@@ -51,12 +52,7 @@ class Memory:
         memory = cls()
         memory.n = image.cursors.n
         memory.open.update(image.open)
-        for key, state in image.states.items():
-            peek = codec.peek_state(state)
-            if peek.retired_at is None:
-                memory.marks[key] = (peek.life, peek.sequence)
-            else:
-                image.retired.add(key)
+        memory.marks.update(image.marks)
         memory.ended.update(map(hash, image.retired))
         for key, kept in image.kept.items():
             if kept.removed_at is not None:
@@ -81,7 +77,7 @@ class Batch:
         self._n = memory.n + 1
         self._number: Headers = number_header(self._n)
         self._shard: dict[bytes, bytes | None] = {}
-        self._finished: dict[bytes, bytes | None] = {}
+        self._finished: dict[bytes, Outgoing] = {}
         self._others: list[tuple[str, Outgoing]] = []
         self._commands: list[Command] = []
         self._done = Done()
@@ -113,7 +109,7 @@ class Batch:
         """The order with all that is its, but for its watch in `watches`."""
         self._shard[watch_key(key)] = self._shard[state_key(key)] = None
         for id in deliveries:
-            self._finished[id.encode()] = None
+            self._unfinish(id.encode())
             if self._is_open(id):
                 self._close(id)
         self._watches[key] = self._marks[key] = None
@@ -128,9 +124,7 @@ class Batch:
         done = self._whole()
         self._shard[CURSORS_KEY] = pack_cursors(self._intake.cursors(self._n, done))
         stored = [(self._topics.shards, Outgoing(key, value, self._number)) for key, value in self._shard.items()]
-        finished = [
-            (self._topics.deliveries, Outgoing(key, value, self._number)) for key, value in self._finished.items()
-        ]
+        finished = [(self._topics.deliveries, record) for record in self._finished.values()]
         return [*self._others, *stored, *finished]
 
     def settle(self) -> None:
@@ -175,16 +169,19 @@ class Batch:
         packed = pack_delivery(delivery)
         if delivery.open:
             if delivery.retried and not self._is_open(delivery.id):
-                self._finished[id] = None
+                self._unfinish(id)
             self._shard[key] = packed
             self._open[delivery.id] = True
             return
-        self._finished[id] = packed
+        self._finished[id] = finished_record(delivery, packed, self._number)
         if self._is_open(delivery.id):
             self._close(delivery.id)
         if delivery.state == "dead":
             letter = dead_letters.of_delivery(delivery, self._now)
             self.also(self._topics.dead_letters, Outgoing(delivery.key.encode(), letter))
+
+    def _unfinish(self, id: bytes) -> None:
+        self._finished[id] = Outgoing(id, None, self._number)
 
     def _is_open(self, id: str) -> bool:
         return self._open.get(id, id in self._memory.open)

@@ -12,10 +12,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from notifier import codec
 from notifier.backends.base import CursorGone
 from notifier.backends.bell import Bell
 from notifier.backends.follow import SLICE, Read
+from notifier.backends.kafka.records import event_as_it_came
 from notifier.model import CloudEvent, Instant
 
 Vector = Sequence[int]
@@ -35,6 +35,10 @@ class Heads(Protocol):
 
     def kept(self) -> Vector:
         """The first offsets that Kafka keeps, as was found lately."""
+        ...
+
+    async def whole(self) -> None:
+        """Until the view has all that was there at its start."""
         ...
 
     async def ends(self) -> Vector:
@@ -63,6 +67,9 @@ async def follow(
     if after is not None:
         _check_kept(place, horizon)
         horizon = {}
+    await heads.whole()  # what follows a cursor is not to be had before
+    if bell.closed:
+        return
     scanned: int | None = None
     while True:
         found = await read(partial(_next, place=tuple(place), scanned=scanned, horizon=horizon, since=since or 0))
@@ -90,6 +97,7 @@ async def _begin(read: Read, heads: Heads, now: Vector | None, after: str | None
         return place
     if since is None:
         return await heads.ends() if now is None else now
+    await heads.whole()
     first = await read(partial(_since, since=since))
     ends = await heads.ends() if now is None else now
     return [first.get(part, 0 if now is None else end) for part, end in enumerate(ends)]
@@ -137,7 +145,7 @@ def _next_in(
         (scanned, newest, since, SLICE),
     ).fetchall()
     full = len(rows) == SLICE
-    new = [(part, offset, codec.unpack_event(record)) for _, part, offset, record in rows if offset >= place[part]]
+    new = [(part, offset, event_as_it_came(record)) for _, part, offset, record in rows if offset >= place[part]]
     return _Found(new, rows[-1][0] if full else max(newest, scanned), full)
 
 
@@ -150,9 +158,7 @@ def _caught_up(connection: sqlite3.Connection, place: Vector, newest: int, since
             (part, offset, newest, since, SLICE),
         ).fetchall()
     numbers.sort()
-    events = [
-        (part, offset, codec.unpack_event(_record(connection, number))) for number, part, offset in numbers[:SLICE]
-    ]
+    events = [(part, offset, event_as_it_came(_record(connection, number))) for number, part, offset in numbers[:SLICE]]
     done = len(numbers) < SLICE
     return _Found(events, newest if done else None, not done)
 

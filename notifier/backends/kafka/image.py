@@ -2,46 +2,65 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeVar
 
 from notifier import codec
 from notifier.backends.base import Stored
-from notifier.backends.kafka.records import Cursors, Kept, Record, unpack_cursors, unpack_kept
+from notifier.backends.kafka.records import CURSORS_KEY, Cursors, Kept, Plain, unpack_cursors, unpack_kept
 from notifier.model import Delivery
 
-SLICE = 500  # deliveries decoded by the loop in one go: some milliseconds
+SLICE = 500  # records decoded by the loop in one go: some milliseconds
 
 
 class Image:
-    """`written` is when the last transaction was, by the broker or the writer, in ms; 0: there was none.
+    """Its records by `apply`, then `settle`, and only then is there something to be seen.
 
-    `retired` orders are found by whoever looks at all states first (`Memory.of`): once is dear enough.
+    `written` is when the last transaction was, by the broker or the writer, in ms; 0: there was none. `marks` are the
+    life and sequence of each order's last event, but for `retired` ones.
     """
 
     def __init__(self) -> None:
         self.kept: dict[str, Kept] = {}
         self.states: dict[str, bytes] = {}
         self.open: dict[str, bytes] = {}
+        self.marks: dict[str, tuple[int, int]] = {}
         self.retired: set[str] = set()
         self.cursors = Cursors()
         self.written = 0
+        self._newest: dict[bytes | None, bytes | None] = {}
 
-    def apply(self, records: Sequence[Record]) -> None:
-        """In their order. Refused for a newer format, BackendError for what cannot be read."""
+    def apply(self, records: Sequence[Plain]) -> None:
+        """In their order. Most are replaced by later ones, so that nothing is made of them before the end is known."""
+        newest = self._newest
         for record in records:
-            key, value = record.key or b"", record.value
-            # About 1 us less than `split_key`, for each of a shard's records.
-            name = key[2:].decode()
-            match key[:2]:
-                case b"o:":
-                    _put(self.states, name, value)
-                case b"w:":
-                    _put(self.kept, name, None if value is None else unpack_kept(value))
-                case b"d:":
-                    _put(self.open, name, value)
-                case b"c:" if value is not None:
-                    self.cursors = unpack_cursors(value)
-                    self.written = record.timestamp
+            newest[record.key] = record.value
+        if records and (last := records[-1]).key == CURSORS_KEY:  # as each transaction ends
+            self.written = last.timestamp
+
+    async def settle(self) -> None:
+        """Refused for a newer format, BackendError for what cannot be read."""
+        newest, self._newest = self._newest, {}
+        for number, (key, value) in enumerate(newest.items(), 1):
+            if key is not None and value is not None:
+                self._keep(key, value)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+
+    def _keep(self, key: bytes, value: bytes) -> None:
+        name = key[2:].decode()  # about 1 us less than `split_key`
+        match key[:2]:
+            case b"o:":
+                self.states[name] = value
+                peek = codec.peek_state(value)
+                if peek.retired_at is None:
+                    self.marks[name] = (peek.life, peek.sequence)
+                else:
+                    self.retired.add(name)
+            case b"w:":
+                self.kept[name] = unpack_kept(value)
+            case b"d:":
+                self.open[name] = value
+            case b"c:":
+                self.cursors = unpack_cursors(value)
 
     async def give(self, watches: dict[str, bytes]) -> AsyncIterator[Stored | Delivery]:
         """Orders that are neither retired nor removed, then open deliveries in the order of their lanes; once.
@@ -62,13 +81,3 @@ class Image:
         deliveries.sort(key=lambda delivery: (delivery.created_at, delivery.event.sequence))
         for delivery in deliveries:
             yield delivery
-
-
-V = TypeVar("V")
-
-
-def _put(kept: dict[str, V], name: str, value: V | None) -> None:
-    if value is None:
-        kept.pop(name, None)
-    else:
-        kept[name] = value

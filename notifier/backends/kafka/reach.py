@@ -1,7 +1,7 @@
 """How far the tables are, and who waits for them to be further."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from aiokafka import TopicPartition
@@ -30,12 +30,13 @@ class _Behind(NamedTuple):
 
 
 class Reach:
-    """`as_of`: everything that was committed by then is in the tables; 0: not even what there was at the start.
+    """`as_of`: everything that was committed by then in partitions that `tell` is in the tables; 0: not even what there
+    was at the start.
 
     `wanted` is set while somebody waits.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, tell: Collection[TopicPartition]) -> None:
         self.as_of: Instant = 0
         self.wanted = asyncio.Event()
         self.consumer: Consumer | None = None
@@ -44,6 +45,8 @@ class Reach:
         self._moved = asyncio.Event()
         self._written: dict[TopicPartition, int] = {}
         self._first: Offsets = {}
+        self._tell = tell
+        self._told: _Behind | None = None  # of those alone
         self._behind: _Behind | None = None
         self._standing: dict[TopicPartition, tuple[int, float]] = {}
 
@@ -54,10 +57,14 @@ class Reach:
         if ends is not None:
             self._first = self._first or ends
             self._behind = _Behind(self._clock.now(), ends)
+            self._told = _Behind(self._behind.at, self._of_those(ends))
 
     def begin_anew(self) -> None:
         """The tables are empty."""
-        self._written, self._first, self._behind = {}, {}, None
+        self._written, self._first, self._behind, self._told = {}, {}, None, None
+
+    def _of_those(self, ends: Offsets) -> Offsets:
+        return {partition: ends[partition] for partition in self._tell}
 
     # --- how far it is -----------------------------------------------------------------------------------------------
 
@@ -118,15 +125,19 @@ class Reach:
 
     def look(self, at: Instant, ends: Offsets) -> None:
         """Where the topics ended at that time, or later. What an earlier look found comes first."""
-        if self._behind is None:
-            self._behind = _Behind(at, ends)
-            self._check_behind()
+        self._behind = self._behind or _Behind(at, ends)
+        self._told = self._told or _Behind(at, self._of_those(ends))
+        self._check_behind()
 
     def _check_behind(self) -> None:
-        behind = self._behind
-        if behind is not None and self.has(behind.ends, behind.at + round(GRACE * 1000)):
-            self.as_of = max(self.as_of, behind.at)
+        if self._behind is not None and self._is_made_up(self._behind):
             self._behind = None
+        if self._told is not None and self._is_made_up(self._told):
+            self.as_of = max(self.as_of, self._told.at)
+            self._told = None
+
+    def _is_made_up(self, behind: _Behind) -> bool:
+        return self.has(behind.ends, behind.at + round(GRACE * 1000))
 
     def stands_still(self) -> bool:
         """Some partition is read, and has more, and its place has not changed for long. To be asked now and then."""

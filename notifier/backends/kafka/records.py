@@ -12,18 +12,14 @@ import msgspec
 from notifier import codec
 from notifier.backends.kafka.formats import FORMAT, check_format, damaged
 from notifier.envelope import binary_headers, from_binary
-from notifier.model import CloudEvent, Delivery, Fact, Instant
+from notifier.model import CloudEvent, Delivery, DeliveryState, Fact, Instant
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
 
-class Record(Protocol):
-    """A record as it was read: what aiokafka's ConsumerRecord has."""
+class Plain(Protocol):
+    """A record of a known partition, as it was read."""
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property
@@ -36,6 +32,31 @@ class Record(Protocol):
     def headers(self) -> Headers: ...
 
 
+class Record(Plain, Protocol):
+    """One that says where it stood: what aiokafka's ConsumerRecord has."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+
+
+class Read(NamedTuple):
+    """A record with its place."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: Instant
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    @classmethod
+    def at(cls, topic: str, partition: int, record: Plain) -> "Read":
+        return cls(topic, partition, record.offset, record.timestamp, record.key, record.value, record.headers)
+
+
 class Outgoing(NamedTuple):
     """A record to be written to the partition of its shard; without a value it is a tombstone."""
 
@@ -44,7 +65,7 @@ class Outgoing(NamedTuple):
     headers: Headers = ()
 
 
-def header(record: Record, name: str) -> bytes | None:
+def header(record: Plain, name: str) -> bytes | None:
     """The last of that name, as Kafka's own clients take it."""
     found = None
     for key, value in record.headers:
@@ -62,7 +83,7 @@ def number_header(n: int) -> Headers:
     return ((NUMBER, n.to_bytes(8, "big")),)
 
 
-def number_of(record: Record) -> int:
+def number_of(record: Plain) -> int:
     """0 where there is none: of a record that no commit of ours wrote."""
     return int.from_bytes(header(record, NUMBER) or b"", "big")
 
@@ -96,7 +117,7 @@ def split_key(key: bytes) -> tuple[str, str]:
 # --- shards: values (a state's is `codec.pack_state`) ----------------------------------------------------------------
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class Kept(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The watch that an order follows: packed by codec, as of `offset` in the topic `watches`.
 
     Kept after its removal, until the end of retention. `offset` -1: of none that is known.
@@ -165,6 +186,54 @@ def pack_delivery(delivery: Delivery) -> bytes:
     return codec.pack_delivery(delivery)
 
 
+# --- finished deliveries ---------------------------------------------------------------------------------------------
+
+ABOUT = "about"
+
+
+class About(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What lists of deliveries are asked by, beside the id: in a header, since to look into a million of them takes
+    a view half a minute. Only ever longer: more fields may follow."""
+
+    key: str
+    sink: str
+    to: str | None
+    state: DeliveryState
+    created_at: Instant
+    finished_at: Instant | None
+    sequence: int
+
+
+_ABOUT = msgspec.msgpack.Decoder(About)
+
+
+def finished_record(delivery: Delivery, packed: bytes, n: Headers) -> Outgoing:
+    """`packed` by `pack_delivery`; `n` by `number_header`."""
+    about = About(
+        delivery.key,
+        delivery.sink,
+        delivery.to,
+        delivery.state,
+        delivery.created_at,
+        delivery.finished_at,
+        delivery.event.sequence,
+    )
+    return Outgoing(delivery.id.encode(), packed, ((ABOUT, _encode(about)), *n))
+
+
+def about(record: Plain) -> About:
+    """Of a delivery, open or finished. Refused, BackendError, as `unpack_…`."""
+    value = record.value or b""
+    told = header(record, ABOUT)
+    if told is not None and codec.is_known(value):
+        try:
+            return _ABOUT.decode(told)
+        except msgspec.MsgspecError as error:
+            damaged("delivery", error)
+    peek = codec.peek_delivery(value)  # of an open one, or written before there was that header
+    return About(peek.key, peek.sink, peek.to, peek.state, peek.created_at, peek.finished_at, peek.sequence)
+
+
 # --- events: CloudEvents 1.0, Kafka protocol binding, binary mode (3.2) ----------------------------------------------
 
 
@@ -172,8 +241,25 @@ def event_record(event: CloudEvent, more: Headers = ()) -> Outgoing:
     return Outgoing(event.key.encode(), event.data, (*binary_headers(event), *more))
 
 
-def read_event(record: Record) -> CloudEvent:
+def read_event(record: Plain) -> CloudEvent:
     return from_binary(record.headers, record.value or b"")
+
+
+_HEADERS_AND_VALUE = msgspec.msgpack.Decoder(tuple[list[tuple[str, bytes]], bytes])
+
+
+def pack_as_it_came(record: Plain) -> bytes:
+    """An event's record for a view's file: few of a million events are ever asked for, and made one again."""
+    return _encode((record.headers, record.value))
+
+
+def event_as_it_came(packed: bytes) -> CloudEvent:
+    """BackendError for what `pack_as_it_came` did not pack."""
+    try:
+        headers, value = _HEADERS_AND_VALUE.decode(packed)
+    except msgspec.MsgspecError as error:
+        damaged("event", error)
+    return from_binary(headers, value)
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------
@@ -183,7 +269,7 @@ def fact_record(fact: Fact) -> Outgoing:
     return Outgoing(fact.subject.encode(), msgspec.json.encode(fact))
 
 
-def read_fact(record: Record) -> Fact | None:
+def read_fact(record: Plain) -> Fact | None:
     """None: nothing that can be used; facts are JSON for people to see, and no part of a shard."""
     try:
         return _FACT.decode(record.value or b"")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from notifier.backends.kafka.fetching import Fetcher, decode
 from notifier.backends.kafka.image import Image
 from notifier.backends.kafka.inputs import Parse
 from notifier.backends.kafka.intake import Followed, Intake
@@ -50,12 +51,13 @@ async def restore(clients: Clients, topics: Topics, shard: int, shards: int, par
 async def _image(clients: Clients, consumer: AIOKafkaConsumer, place: TopicPartition) -> Image:
     image = Image()
     stable = await _stable_end(clients, consumer, place)
-    consumer.assign([place])
-    consumer.seek(place, await beginning_of(consumer, place))
-    async for records in read_up_to(consumer, place, stable):
-        for first in range(0, len(records), SLICE):
-            image.apply(records[first : first + SLICE])
-            await asyncio.sleep(0)
+    begin = await beginning_of(consumer, place)
+    async with Fetcher.of(clients, [place.topic]) as fetcher:
+        async for answer in fetcher.read(place, begin, stable):
+            for records in decode(answer):
+                image.apply(records)
+                await asyncio.sleep(0)
+    await image.settle()
     return image
 
 

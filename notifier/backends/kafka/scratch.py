@@ -6,9 +6,9 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TypeVar
 
 import structlog
@@ -26,13 +26,16 @@ READERS = 2
 TRIES = 10
 
 _SETTINGS = (
-    "PRAGMA journal_mode = WAL",  # readers see the last transaction while the next one is written
-    "PRAGMA synchronous = OFF",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -64000",
     "PRAGMA wal_autocheckpoint = 16000",
-    "PRAGMA journal_size_limit = 134217728",
 )
+_OF_EACH = (
+    "PRAGMA {schema}.journal_mode = WAL",  # readers see the last transaction while the next one is written
+    "PRAGMA {schema}.synchronous = OFF",
+    "PRAGMA {schema}.cache_size = -32000",
+    "PRAGMA {schema}.journal_size_limit = 134217728",
+)
+READ_ONLY = "?mode=ro"
 
 
 class Broken(Unavailable):
@@ -49,10 +52,11 @@ class Scratch:
     """
 
     def __init__(self, create: Callable[[sqlite3.Connection], None]) -> None:
+        self.folder = Path()  # once it is open
         self._create = create
         self._writing = Worker("view-write")
         self._reading = Worker("view-read", READERS)
-        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._idle: SimpleQueue[sqlite3.Connection | None] = SimpleQueue()  # None: closed
         self._connection: sqlite3.Connection | None = None
         self._removing: weakref.finalize[..., Scratch] | None = None
         self._claim: Claim | None = None
@@ -72,6 +76,11 @@ class Scratch:
         self._check()
         return await self._reading.run(lambda: self._read(work))
 
+    async def attach(self, files: Mapping[str, Path]) -> None:
+        """Files of `folder` under these names, for all connections. Broken; Unavailable where it is closed."""
+        self._check()
+        await self._writing.run(lambda: self._attach(files))
+
     async def close(self) -> None:
         """The file is gone."""
         self._check()
@@ -88,17 +97,17 @@ class Scratch:
 
     def _open(self) -> None:
         remove_leftovers()
-        folder, self._claim = _folder()
+        self.folder, self._claim = folder, _ = _folder()
         self._removing = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         path = folder / "view.db"
         try:
             connection = _connect(path)
-            for setting in _SETTINGS:
-                connection.execute(setting)
+            for setting in (*_SETTINGS, *_OF_EACH):
+                connection.execute(setting.format(schema="main"))
             with _transaction(connection):
                 self._create(connection)
             for _ in range(READERS):
-                self._idle.put(_connect(path, "?mode=ro"))
+                self._idle.put(_connect(path, READ_ONLY))
         except sqlite3.Error as error:
             raise Refused(
                 f"no database can be made in {folder.parent} ({type(error).__name__}): make room there, or set TMPDIR"
@@ -112,25 +121,47 @@ class Scratch:
             with _transaction(self._connection):
                 return work(self._connection)
         except sqlite3.Error as error:
-            raise _mapped(error) from error
+            raise mapped(error) from error
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            connection = self._idle.get_nowait()  # as many as there are threads, unless it is closed
-        except Empty:
-            raise Unavailable("the view is closed") from None
+        connection = self._idle.get()  # as many as there are threads, unless all are just being changed
+        if connection is None:
+            self._idle.put(None)
+            raise Unavailable("the view is closed")
         try:
             return work(connection)
         except sqlite3.Error as error:
-            raise _mapped(error) from error
+            raise mapped(error) from error
         finally:
             self._idle.put(connection)
+
+    def _attach(self, files: Mapping[str, Path]) -> None:
+        if self._connection is None:
+            raise Unavailable("the view is closed")
+        readers = self._readers()
+        try:
+            for name, path in files.items():
+                self._connection.execute(f"ATTACH ? AS {name}", (path.as_uri(),))
+                for setting in _OF_EACH:
+                    self._connection.execute(setting.format(schema=name))
+                for reader in readers:
+                    reader.execute(f"ATTACH ? AS {name}", (path.as_uri() + READ_ONLY,))
+        except sqlite3.Error as error:
+            raise Broken(str(mapped(error))) from error
+        finally:
+            for reader in readers:
+                self._idle.put(reader)
+
+    def _readers(self) -> list[sqlite3.Connection]:
+        """All of them: a busy one is waited for, and who comes then waits."""
+        return [reader for reader in (self._idle.get() for _ in range(READERS)) if reader is not None]
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            for each in [self._idle.get() for _ in range(READERS)] + [connection]:  # a busy reader gives its own back
+            for each in (*self._readers(), connection):
                 each.close()
+            self._idle.put(None)
         if self._removing is not None:
             self._removing()
         if self._claim is not None:
@@ -185,7 +216,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _mapped(error: sqlite3.Error) -> Unavailable:
+def mapped(error: sqlite3.Error) -> Unavailable:
+    """What it means for who reads or writes."""
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     kind = Broken if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN else Unavailable
     return kind(f"the view's temporary file fails ({name}): make room for temporary files, or set TMPDIR")

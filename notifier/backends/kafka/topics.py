@@ -1,7 +1,9 @@
-"""The topics: their names, and what each must be like."""
+"""The topics: their names, what each must be like, and their partitions."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from aiokafka import TopicPartition
 
 LARGEST_RECORD = 1_048_588
 """Bytes of `max.message.bytes` that a topic must allow; Kafka's own default."""
@@ -61,3 +63,20 @@ class Topics:
             # Its append times tell how far a replica's clock is off.
             Topic(self.facts, 1, compact, {**hourly, **appended}),
         )
+
+
+class Places:
+    """The partitions that a view is read from: one of `facts`, and of the others one for each shard."""
+
+    def __init__(self, topics: Topics, shards: int) -> None:
+        self.topics = topics
+        self._shards = shards
+        self.facts = (TopicPartition(topics.facts, 0),)
+        self.shards = self.of(topics.shards)
+        # The orders first: then a watch is what its owner made of it, and what is asked for most is there.
+        self.orders = (*self.shards, *self.of(topics.watches))
+        self.history = (*self.of(topics.deliveries), *self.of(topics.events))
+        self.every = (*self.facts, *self.orders, *self.history)
+
+    def of(self, topic: str) -> tuple[TopicPartition, ...]:
+        return tuple(TopicPartition(topic, shard) for shard in range(self._shards))

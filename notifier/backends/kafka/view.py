@@ -17,6 +17,7 @@ from notifier.backends.base import (
     WatchQuery,
 )
 from notifier.backends.kafka.follow import Vector, follow
+from notifier.backends.kafka.records import event_as_it_came
 from notifier.backends.kafka.tail import Tail
 from notifier.backends.partition import shard_of
 from notifier.backends.view import SqlView
@@ -27,10 +28,15 @@ T = TypeVar("T")
 
 
 class KafkaView(SqlView):
-    """Whoever asks about one order sees all that was committed of it before; lists are as of `as_of`."""
+    """Whoever asks about one order sees all that was committed of it before; lists are as of `as_of`.
+
+    While it begins, orders and open deliveries are there first; what is finished and what happened is unavailable until
+    all of it is there.
+    """
 
     # A row's number is this replica's own: what a cursor names must be the same everywhere.
     deliveries_by = ("d.created_at", "d.key", "d.sequence", "d.id")
+    unpack_event = staticmethod(event_as_it_came)
 
     def __init__(self, tail: Tail, clock: Clock) -> None:
         super().__init__(tail.read, tail.bells.events, clock)
@@ -86,7 +92,7 @@ class KafkaView(SqlView):
         return self._tail.as_of()
 
     async def _known(self) -> None:
-        """All that was sent before this replica began."""
+        """All that was finished before this replica began. Unavailable: it is still read."""
         if self._tail.heads(self._tail.topics.deliveries) is None:
             await self._tail.reached(self._tail.partitions(self._tail.topics.deliveries))
 
@@ -101,6 +107,8 @@ class KafkaView(SqlView):
                 await self._reached(query.key, self._deliveries)
             elif query.id is not None:
                 await self._reached(await self._key_of(query.id), self._deliveries)
+            elif query.state not in ("pending", "sending"):
+                await self._known()
 
     async def _key_of(self, delivery_id: str) -> str | None:
         """None: no order that is known has such a delivery, as far as was read."""
@@ -130,6 +138,9 @@ class _Heads:
 
     def kept(self) -> Vector:
         return self._tail.kept(self._tail.topics.events)
+
+    async def whole(self) -> None:
+        await self._tail.whole()
 
     async def ends(self) -> Vector:
         offsets = await self._tail.ends.ends.of(self._partitions)

@@ -112,7 +112,7 @@ async def test_events_that_kafka_has_deleted_are_gone_everywhere(kafka: Kafka, p
         ends = await warm.tail.ends.ends.of(partitions)
         await admin.delete_records({each: RecordsToDelete(before_offset=ends[each]) for each in partitions})
         await admin.close()
-        await warm.tail._prune()
+        await warm.tail._reader._lookout.prune()
         async with replica(kafka.bootstrap_servers, prefix) as fresh:
             await caught_up(fresh)
             for it in (warm, fresh):

@@ -16,7 +16,7 @@ import pytest
 from notifier import codec
 from notifier.backends.base import Change, EventQuery, OrderQuery
 from notifier.backends.kafka.records import Outgoing, state_key
-from notifier.backends.kafka.scratch import PREFIX, Scratch
+from notifier.backends.kafka.scratch import PREFIX, Broken, Scratch
 from notifier.backends.kafka.tail import PATIENCE
 from notifier.backends.partition import shard_of
 from notifier.clock import SystemClock
@@ -148,7 +148,7 @@ async def test_a_file_that_breaks_is_thrown_away(kafka: Kafka, prefix: str, owne
             connection.execute("UPDATE sqlite_schema SET rootpage = 1 WHERE name = 'orders'")
             connection.execute("PRAGMA writable_schema = RESET")
 
-        file = it.tail._scratch
+        file = it.tail._reader.scratch
         await file.write(damage)
         await owner.commit([a_step()])
         async with asyncio.timeout(20):
@@ -158,7 +158,7 @@ async def test_a_file_that_breaks_is_thrown_away(kafka: Kafka, prefix: str, owne
                     break
                 except Unavailable:
                     continue
-        assert it.tail._scratch is not file
+        assert it.tail._reader.scratch is not file
 
 
 # --- the brokers -----------------------------------------------------------------------------------------------------
@@ -268,6 +268,35 @@ async def test_the_file_is_gone_at_the_end(temporary: Path) -> None:
     assert folders() == set()
     with pytest.raises(Unavailable):
         await scratch.read(lambda connection: None)
+
+
+async def test_who_reads_while_a_file_is_attached_sees_it_or_what_was_before(temporary: Path) -> None:
+    def create(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE a (b)")
+
+    def count(connection: sqlite3.Connection) -> int:
+        (found,) = connection.execute("SELECT count(*) FROM a").fetchone()
+        return int(found)
+
+    async def counts() -> list[int]:
+        return [await scratch.read(count) for _ in range(50)]
+
+    scratch = Scratch(create)
+    await scratch.open()
+    with sqlite3.connect(scratch.folder / "more.db") as made:
+        create(made)
+        made.execute("INSERT INTO a VALUES (1)")
+    made.close()
+    reading = [asyncio.create_task(counts()) for _ in range(5)]
+    await asyncio.sleep(0)
+    await scratch.attach({"more": scratch.folder / "more.db"})
+    await scratch.write(lambda connection: connection.execute("DROP TABLE main.a"))
+    for seen in await asyncio.gather(*reading):
+        assert seen == sorted(seen)
+    assert await scratch.read(count) == 1
+    with pytest.raises(Broken, match="TMPDIR"):
+        await scratch.attach({"more": scratch.folder / "more.db"})
+    await scratch.close()
 
 
 async def test_what_a_killed_process_left_is_removed_and_nothing_else(temporary: Path) -> None:

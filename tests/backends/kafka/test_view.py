@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -10,12 +12,16 @@ from notifier.backends.base import Change, DeliveryQuery, EventQuery, OrderQuery
 from notifier.backends.kafka.tail import PATIENCE
 from notifier.backends.partition import shard_of
 from notifier.errors import Unavailable
-from notifier.model import Command
-from tests.backends.kafka.replicas import SHARDS, Owner, Replica, replica
+from notifier.model import CloudEvent, Command
+from tests.backends.kafka.replicas import SHARDS, Owner, Replica, replica, until
 from tests.contracts.records import KEYS, T, a_delivery, a_put, a_state, a_step, a_watch, an_event
 from tests.kafka.plugin import Kafka
 
 KEY = KEYS[0]
+
+
+async def first_of(stream: AsyncIterator[tuple[str, CloudEvent]]) -> tuple[str, CloudEvent]:
+    return await anext(stream)
 
 
 async def test_what_was_put_here_is_there_at_once(two: tuple[Replica, Replica]) -> None:
@@ -84,33 +90,49 @@ async def test_pages_go_on_at_a_replica_that_read_everything_in_another_order(
             assert sequences == [3, 2, 1], "the newest first"
 
 
-async def test_while_it_still_reads_it_answers_about_an_order_when_that_is_read(
+async def test_while_it_still_reads_it_answers_about_orders_and_open_deliveries(
     kafka: Kafka, prefix: str, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader of orders need not wait for deliveries: those are read last, and may be millions."""
+    """What is finished and what happened is read last, and may be millions: half of it would be told as all of it."""
     await owner.keep(a_watch(), 0)
     done = a_delivery(sequence=2, state="delivered", due=None, finished_at=T)
     await owner.commit([a_step(), Change(key=KEY, deliveries=(done,))])
     it = Replica(kafka.bootstrap_servers, prefix)
-    reach = it.tail._reach
-    caught_up = reach.caught_up
-    monkeypatch.setattr(reach, "caught_up", lambda each: each.topic != it.topics.watches and caught_up(each))
+    loading = it.tail._reader._loading
+    load, go = loading.history, asyncio.Event()
+
+    async def held_back(*asked: Any) -> None:
+        await go.wait()
+        await load(*asked)
+
+    monkeypatch.setattr(loading, "history", held_back)
     await it.open()
+    following = asyncio.create_task(first_of(it.view.follow(None, since=T)))
     try:
         [order] = (await it.view.find(OrderQuery(key=KEY))).items
         assert order.state == a_state()
+        assert (await it.view.find(DeliveryQuery(state="pending"))).items == (a_delivery(),)
         began = time.monotonic()
-        with pytest.raises(Unavailable):
-            await it.view.find(DeliveryQuery(key=KEY))
-        with pytest.raises(Unavailable):
-            await it.view.find(EventQuery(key=KEY))
+        for query in (DeliveryQuery(key=KEY), DeliveryQuery(), DeliveryQuery(state="dead"), EventQuery(key=KEY)):
+            with pytest.raises(Unavailable):
+                await it.view.find(query)
         with pytest.raises(Unavailable):
             await it.view.count_sent(None, T)
-        assert time.monotonic() - began < 3 * PATIENCE + 1
-        assert (await it.view.find(DeliveryQuery())).items == (a_delivery(),), "a list tells what is read so far"
-        assert it.view.as_of() == 0, "and says so"
+        assert time.monotonic() - began < 5 * PATIENCE + 1
         assert await it.inbox.submit(a_put(KEYS[1])) is True
+        await owner.commit([Change(key=KEY, deliveries=(a_delivery(sequence=3),))])
+        await owner.commit(
+            [Change(key=KEY, deliveries=(a_delivery(state="dead", due=None),), events=(an_event(KEY, 2),))]
+        )
+        assert it.view.as_of() > 0, "as far as orders go"
+        go.set()
+        await until(lambda: it.tail._reader.whole)
+        states = {each.id: each.state for each in (await it.view.find(DeliveryQuery(key=KEY))).items}
+        assert states == {f"{KEY}-1": "dead", f"{KEY}-2": "delivered", f"{KEY}-3": "pending"}
+        assert [event.sequence for event in (await it.view.find(EventQuery(key=KEY))).items] == [1, 2]
+        assert (await following)[1] == an_event()
     finally:
+        following.cancel()
         await it.close()
 
 

@@ -58,7 +58,7 @@ class Bench:
     async def open(self) -> None:
         self.replica = Replica(self.servers, self.prefix)
         await self.replica.open()
-        await until(lambda: self.replica.view.as_of() > 0)
+        await until(lambda: self.replica.tail._reader.whole, 15)
         self.backend = cast(Backend, Front(self.replica))
 
     async def lease(self, key: str) -> Lease:

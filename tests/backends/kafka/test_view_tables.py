@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from notifier import codec
 from notifier.backends import commits
-from notifier.backends.kafka.apply import FAREWELL, Tables
+from notifier.backends.kafka.apply import Tables
+from notifier.backends.kafka.history import FAREWELL
 from notifier.backends.kafka.inputs import removal_record, retirement_record, watch_record
 from notifier.backends.kafka.records import (
     Headers,
