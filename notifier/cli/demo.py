@@ -113,13 +113,14 @@ class Demo:
         self._board = board
         self._service = service
         self._story = play.Story()
+        self._stopped = asyncio.Event()
         self._desk = Receiver(_own_keys, self._heard, SystemClock())
         self._people = Receiver(self._people_keys, self._told, SystemClock())
         self._mails = Mailroom()
 
     async def run(self, seconds: float | None) -> None:
         loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
+        stopped = self._stopped
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
         async with AsyncExitStack() as stack:
@@ -181,7 +182,10 @@ class Demo:
 
     def _told(self, received: Received) -> None:
         if received.data is not None and received.attempt == 1:
-            self._board.told(self._story.tell(received.data))
+            try:
+                self._board.told(self._story.tell(received.data))
+            except BrokenPipeError:
+                self._stopped.set()  # nobody looks any more: the farewell will find that out, too
 
     def _people_keys(self) -> list[SymmetricKey]:
         """Each person's webhook has a secret of its own, derived from the sink's for its URL."""

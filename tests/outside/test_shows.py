@@ -58,6 +58,25 @@ async def test_the_demo_runs_in_an_empty_folder(tmp_path: Path) -> None:
     assert "events" in shown
 
 
+async def test_a_demo_that_nobody_looks_at_any_more_ends_quietly(tmp_path: Path) -> None:
+    """`notifier demo | head`."""
+    demo = await asyncio.create_subprocess_exec(
+        *NOTIFIER, "demo", "--port", "0", "--seconds", "60",
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, limit=1 << 20,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    assert demo.stderr is not None
+    try:
+        await asyncio.wait_for(demo.stdout.readline(), 30)
+        demo.stdout._transport.close()  # type: ignore[attr-defined]
+        said = await asyncio.wait_for(demo.stderr.read(), 50)
+        assert (await asyncio.wait_for(demo.wait(), 10), said) == (1, b"")
+    finally:
+        if demo.returncode is None:
+            demo.kill()
+            await demo.wait()
+
+
 async def test_orders_of_the_simulator_are_followed(hook: Receiver, programs: Start, tmp_path: Path) -> None:
     """Two published programs and nothing of ours between them: lives a thousand times as fast."""
     port = free_port()
