@@ -67,7 +67,8 @@ async def test_a_demo_that_nobody_looks_at_any_more_ends_quietly(tmp_path: Path)
     assert demo.stdout is not None
     assert demo.stderr is not None
     try:
-        await asyncio.wait_for(demo.stdout.readline(), 30)
+        while b"following" not in await asyncio.wait_for(demo.stdout.readline(), 30):
+            pass  # then nothing comes for ten seconds but what somebody is told
         demo.stdout._transport.close()  # type: ignore[attr-defined]
         said = await asyncio.wait_for(demo.stderr.read(), 50)
         assert (await asyncio.wait_for(demo.wait(), 10), said) == (1, b"")
