@@ -43,7 +43,7 @@ class BadRecord(Exception):
 
 _WATCH, _AT, _RETIRES = "watch", "at", "retires"
 _NUMBER_BYTES = 8
-_LATEST: Instant = 1 << 43  # in the year 2248
+_AHEAD_AT_MOST = 86_400_000  # ms of what a replica's clock said before the time of the append
 
 
 class Input(NamedTuple):
@@ -129,7 +129,7 @@ def _parsed(value: bytes, key: str, at: Instant, known: Watch | None, parse: Par
 def _at(record: Record) -> Instant:
     """When it was asked, as this program told it; another one may have a header of that name for what it likes."""
     at = _number(record, _AT)
-    return at if at is not None and 0 <= at < _LATEST else record.timestamp
+    return at if at is not None and 0 <= at <= record.timestamp + _AHEAD_AT_MOST else record.timestamp
 
 
 def _number(record: Record, name: str) -> int | None:

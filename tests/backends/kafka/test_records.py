@@ -135,7 +135,10 @@ def test_a_known_order_goes_on_with_its_account_and_its_life() -> None:
     assert (watch.labels, watch.recipients) == ({"team": "new"}, ())
 
 
-@pytest.mark.parametrize("value", [None, b"", b"1", b"2026-11-30T10:00:00Z", b"\xff" * 8, b"20261130", bytes(9)])
+@pytest.mark.parametrize(
+    "value",
+    [None, b"", b"1", b"2026-11-30T10:00:00Z", b"\xff" * 8, b"20261130", bytes(9), (1 << 42).to_bytes(8, "big")],
+)
 @pytest.mark.parametrize("name", ["at", "watch", "n"])
 def test_headers_that_another_service_has_for_itself_mean_nothing(name: str, value: bytes | None) -> None:
     put, removal = (
