@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench.kafka_changes import changes
-from bench.kafka_gone import gone
+from bench.kafka_gone import PER_ORDER, gone
 from bench.kafka_parts import load
 from bench.kafka_restore import restores
 from bench.kafka_scale import scale
@@ -46,7 +46,8 @@ def main() -> None:
             elif part == "scale":
                 print(asyncio.run(scale(folder, servers, broker)), flush=True)
             elif part == "gone":
-                print(asyncio.run(gone(folder, servers, options.orders)), flush=True)
+                for each in PER_ORDER:
+                    print(asyncio.run(gone(folder, servers, options.orders, each)), flush=True)
             else:
                 print(asyncio.run(restores(folder, servers, broker, options.orders)), flush=True)
 

@@ -69,11 +69,9 @@ async def _gone(_request: web.Request) -> web.Response:
     return web.Response(status=410)
 
 
-async def gone(folder: Path, servers: Sequence[str], deliveries: int) -> str:
-    return "\n".join([await _one(folder, servers, deliveries // each, each) for each in PER_ORDER])
-
-
-async def _one(folder: Path, servers: Sequence[str], orders: int, each: int) -> str:
+async def gone(folder: Path, servers: Sequence[str], deliveries: int, each: int) -> str:
+    """`each`: how many of one order wait."""
+    orders = deliveries // each
     prefix = f"gone{time.time_ns() // 1_000_000}"
     async with AsyncExitStack() as stack:
         hook = await stack.enter_async_context(receiver())
@@ -95,7 +93,7 @@ async def _one(folder: Path, servers: Sequence[str], orders: int, each: int) -> 
                     await asyncio.sleep(0.5)  # who reads the topics at the start is not to be in the way
                 spent = replica.cpu
                 begun = time.perf_counter()
-                await replica.post("/v1/watches", {"source": "trips", "ids": {"order_id": "last"}})
+                await replica.put("last")
                 answers, put_off = [], 0
                 while await replica.figure("notifier_deliveries_pending") > FEW:
                     asked = time.perf_counter()

@@ -134,7 +134,7 @@ class Replica:
                 sys.executable, *profiler, "-m", "notifier", "run", "-c", str(self._file), stdout=log, stderr=log
             )
 
-    async def ready(self, within: float = 60) -> float:
+    async def ready(self, within: float = 180) -> float:
         """Seconds that it took."""
         began = time.perf_counter()
         while True:
@@ -162,10 +162,16 @@ class Replica:
         async with self._session() as session, session.get(self._url + path) as answer:
             return orjson.loads(await answer.read())
 
-    async def post(self, path: str, body: Any) -> None:
-        async with self._session() as session, session.post(self._url + path, json=body) as answer:
-            if answer.status >= 300:
-                raise RuntimeError(f"{path} was answered with {answer.status}")
+    async def put(self, order: str) -> None:
+        """A watch; 503 says that it may be sent again."""
+        body = {"source": "trips", "ids": {"order_id": order}}
+        while True:
+            async with self._session() as session, session.post(f"{self._url}/v1/watches", json=body) as answer:
+                if answer.status < 300:
+                    return
+                if answer.status != 503:
+                    raise RuntimeError(f"the watch was answered with {answer.status}")
+            await asyncio.sleep(0.2)
 
     async def stop(self) -> None:
         if self._process is not None and self._process.returncode is None:
