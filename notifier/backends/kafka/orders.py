@@ -154,7 +154,7 @@ class Orders:
 
     def input(self, connection: sqlite3.Connection, record: Record) -> None:
         """What its owner will do with it, shown a moment before him. Bad ones are for him to report."""
-        key = (record.key or b"").decode()
+        key = (record.key or b"").decode(errors="replace")  # what is no text is not the key of any order
         row = connection.execute("SELECT watch, removed_at, shown, owned FROM orders WHERE key = ?", (key,)).fetchone()
         if row is not None and row[2] >= record.offset:
             return

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from notifier import codec
 from notifier.backends import commits
@@ -163,8 +164,10 @@ def test_the_outcome_is_known_also_where_the_owner_was_quicker(shelf: Shelf) -> 
         Outgoing(KEY.encode(), b" " * 300_000),
     ],
 )
-def test_bad_input_is_shown_to_nobody(shelf: Shelf, record: Outgoing) -> None:
-    shelf.put(TOPICS.watches, record)
+def test_bad_input_is_shown_to_nobody_and_told_by_its_owner_alone(shelf: Shelf, record: Outgoing) -> None:
+    with capture_logs() as logs:
+        shelf.put(TOPICS.watches, record)
+    assert logs == []
     assert shelf.count("orders") == 0
 
 
