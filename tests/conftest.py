@@ -11,7 +11,7 @@ from tests.contracts import published
 vars(envelope)["seal"] = published.checked(envelope.seal)
 
 
-pytest_plugins = ("tests.kafka.plugin",)
+pytest_plugins = ("tests.kafka.plugin", "tests.logs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,9 +12,6 @@ import structlog
 
 from notifier import log
 from notifier.log import Repeats, mask
-from tests.cli.logs import former_logging
-
-__all__ = ["former_logging"]  # a fixture that every test here uses
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

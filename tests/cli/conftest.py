@@ -12,9 +12,6 @@ from click.testing import CliRunner, Result
 
 from notifier.cli.main import program
 from notifier.simulator.threaded import running
-from tests.cli.logs import former_logging
-
-__all__ = ["former_logging"]  # a fixture that every test here uses
 
 TOKEN = "full-token"
 READING = "reading-token"

@@ -20,12 +20,9 @@ from notifier.model import DIGEST, Delivery
 from notifier.simulator.world import World as Simulated
 from notifier.testing.backend import MemoryBackend
 from notifier.testing.virtual import START, VirtualClock, run
-from tests.cli.logs import former_logging
 from tests.telling.oracle import CONFIG, EXPIRES, wanted
 from tests.telling.ways import Failing, Hook, Mail, Text
 from tests.world.world import APIS, Simulation
-
-__all__ = ["former_logging"]  # a fixture: thousands of failures are meant, and not logged
 
 ORDERS = 1_000
 SPEED = 12.0
@@ -100,7 +97,6 @@ async def campaign(folder: Path) -> tuple[Told, dict[str, list[dict[str, Any]]],
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-@pytest.mark.usefixtures("former_logging")
 def test_exactly_the_expected_messages(tmp_path: Path) -> None:
     async def main() -> None:
         told, followed, ways = await campaign(tmp_path)

@@ -1,4 +1,4 @@
-"""Logging is the process's: what a test sets up must end with it."""
+"""Logging is the process's: what a test sets up, or a command that it calls, ends with it."""
 
 import logging
 import warnings
