@@ -23,6 +23,7 @@ from tests.kafka.properties import Wish
 SHARDS = 12
 SESSION = 6.0  # seconds
 AT_ONCE = 20  # POSTs
+AFTERWARDS = 300.0  # seconds of the orders' own time in which an order that is over may still change
 
 Say = Callable[[Mapping[str, Any]], None]
 
@@ -49,7 +50,8 @@ class Plan:
 def config(plan: Plan, cluster: Cluster, simulator: Simulator, prefix: str) -> dict[str, Any]:
     budget = {"requests_per_second": 3000, "concurrency": 60}
     common = {"base_url": simulator.url, "token": "t", "poll": {"default": plan.poll}, "budget": budget}
-    common |= {"retry_for": "5s", "timeout": "3s", "retire_after": "10s"}
+    grace = f"{AFTERWARDS / plan.speed + 10:g}s"
+    common |= {"retry_for": "5s", "timeout": "3s", "retire_after": grace}
     return {
         "backend": {
             "type": "kafka",
