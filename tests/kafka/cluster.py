@@ -171,15 +171,15 @@ class Cluster:
         wish, runs = self.facts.wish, []
         login = f"name={USER},password={PASSWORD}"
         users = [f"--add-scram=SCRAM-SHA-{bits}=[{login}]" for bits in (256, 512)] if wish.sasl else []
+        features = [f"--feature={name}={version}" for name, version in wish.features.items()]
         for broker in self.facts.brokers:
             config = self._path(broker.id, "server.properties")
             config.parent.mkdir()
             data = self._path(broker.id, "data")
             properties = server_properties(wish, broker, self.facts.brokers, data, self.tls)
             config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
-            command = jars.java(
-                "kafka.tools.StorageTool", "format", f"--config={config}", f"--cluster-id={self.facts.id}", *users
-            )
+            told = ("format", f"--config={config}", f"--cluster-id={self.facts.id}", *users, *features)
+            command = jars.java("kafka.tools.StorageTool", *told)
             runs.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         for run in runs:
             output, _ = run.communicate()

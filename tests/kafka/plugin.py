@@ -30,6 +30,7 @@ class Clusters(Protocol):
         tls: bool = False,
         mutual_tls: bool = False,
         properties: dict[str, str] | None = None,
+        features: dict[str, int] | None = None,
     ) -> Cluster: ...
 
 
@@ -100,8 +101,16 @@ def _clusters(folders: pytest.TempPathFactory) -> Iterator[Clusters]:
         tls: bool = False,
         mutual_tls: bool = False,
         properties: dict[str, str] | None = None,
+        features: dict[str, int] | None = None,
     ) -> Cluster:
-        wish = Wish(brokers=brokers, sasl=sasl, tls=tls, mutual_tls=mutual_tls, properties=properties or {})
+        wish = Wish(
+            brokers=brokers,
+            sasl=sasl,
+            tls=tls,
+            mutual_tls=mutual_tls,
+            properties=properties or {},
+            features=features or {},
+        )
         made.append(Cluster.start(folders.mktemp("kafka") / "cluster", wish, owner=os.getpid()))
         return made[-1]
 

@@ -39,6 +39,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
     mutual_tls: bool = False
     properties: Mapping[str, str] = {}
+    features: Mapping[str, int] = {}  # their versions, where not the newest
 
     @property
     def encrypted(self) -> bool:

@@ -55,10 +55,22 @@ class Shard:
         place, producer = TopicPartition(self.topic, 0), writer._producer
         await producer._begin([place])
         for batch in producer._batches(place, [(b"key", value, ())]):
-            await producer._send({place: batch})
+            await producer._leaders.send({place: batch}, producer._request)
 
     def records(self, *values: bytes, topic: str | None = None) -> list[tuple[str, Outgoing]]:
         return [(topic or self.topic, Outgoing(b"key", value)) for value in values]
+
+
+@pytest.fixture(scope="module")
+def older(module_clusters: Clusters) -> Kafka:
+    """Brokers whose transactions are those of before Kafka 4."""
+    return Kafka(module_clusters(features={"transaction.version": 1}).bootstrap_servers)
+
+
+@pytest.fixture(params=["kafka", "older"])
+def both(request: pytest.FixtureRequest) -> Kafka:
+    found: Kafka = request.getfixturevalue(request.param)
+    return found
 
 
 @asynccontextmanager
@@ -75,8 +87,8 @@ async def until(condition: Callable[[], bool], within: float = 10) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_all_of_a_transaction_or_none_and_one_after_the_other(kafka: Kafka, prefix: str) -> None:
-    async with shard(kafka.bootstrap_servers, prefix) as it:
+async def test_all_of_a_transaction_or_none_and_one_after_the_other(both: Kafka, prefix: str) -> None:
+    async with shard(both.bootstrap_servers, prefix) as it:
         writer = await it.fence()
         await writer.write(it.records(b"1", b"2"))
         await writer.write(it.records(b"3"))
@@ -84,8 +96,16 @@ async def test_all_of_a_transaction_or_none_and_one_after_the_other(kafka: Kafka
         await writer.close()
 
 
-async def test_a_successor_fences_the_former(kafka: Kafka, prefix: str) -> None:
-    async with shard(kafka.bootstrap_servers, prefix) as it:
+async def test_each_sort_of_brokers_gets_its_own_transactions(kafka: Kafka, older: Kafka, prefix: str) -> None:
+    for brokers, epochs in ((kafka, True), (older, False)):
+        async with shard(brokers.bootstrap_servers, prefix) as it:
+            writer = await it.fence()
+            assert writer._producer._epochs is epochs
+            await writer.close()
+
+
+async def test_a_successor_fences_the_former(both: Kafka, prefix: str) -> None:
+    async with shard(both.bootstrap_servers, prefix) as it:
         zombie = await it.fence()
         await zombie.write(it.records(b"before"))
         writer = await it.fence()
@@ -99,9 +119,9 @@ async def test_a_successor_fences_the_former(kafka: Kafka, prefix: str) -> None:
         await asyncio.gather(zombie.close(), writer.close())
 
 
-async def test_a_successor_ends_the_formers_open_transaction(kafka: Kafka, prefix: str) -> None:
+async def test_a_successor_ends_the_formers_open_transaction(both: Kafka, prefix: str) -> None:
     """What it had sent is aborted, and hides nothing for longer than the fence takes."""
-    async with shard(kafka.bootstrap_servers, prefix) as it:
+    async with shard(both.bootstrap_servers, prefix) as it:
         zombie = await it.fence()
         await it.half(zombie, b"half")
         began = time.monotonic()
@@ -113,10 +133,10 @@ async def test_a_successor_ends_the_formers_open_transaction(kafka: Kafka, prefi
 
 
 async def test_one_record_that_is_refused_takes_all_others_with_it_and_the_producer_is_spent(
-    kafka: Kafka, prefix: str
+    both: Kafka, prefix: str
 ) -> None:
     """aiokafka's own producer would commit the rest; and after an abort its next commit would succeed empty."""
-    async with shard(kafka.bootstrap_servers, prefix) as it:
+    async with shard(both.bootstrap_servers, prefix) as it:
         writer = await it.fence()
         large = it.records(b"x" * 5_000, topic=f"{it.topic}.small")
         incompressible = [(topic, record._replace(value=_noise(5_000))) for topic, record in large]
@@ -142,9 +162,9 @@ def _noise(length: int) -> bytes:
 
 @pytest.mark.parametrize("turns", [1, 3, 6, 10, 20])
 async def test_a_cancelled_commit_leaves_a_spent_producer_and_all_or_nothing(
-    kafka: Kafka, prefix: str, turns: int
+    both: Kafka, prefix: str, turns: int
 ) -> None:
-    async with shard(kafka.bootstrap_servers, prefix) as it:
+    async with shard(both.bootstrap_servers, prefix) as it:
         writer = await it.fence()
         commit = asyncio.create_task(writer.write(it.records(b"1", b"2")))
         for _ in range(turns):

@@ -1,15 +1,19 @@
-"""A transaction's requests against brokers that answer as they are told; real ones are in tests/backends/kafka."""
+"""A transaction's requests against brokers that answer as they are told; real ones are in tests/backends/kafka.
+
+`Brokers(version=…)`: the version of transactions that they have agreed on, 1 (up to Kafka 3) or 2.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import (
+    IncompatibleBrokerVersion,
     InvalidTxnState,
     KafkaConnectionError,
     KafkaError,
@@ -23,7 +27,9 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnRequest, InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from notifier.net.kafka.transactions import PAUSE, Messages, Transactions
+from notifier.net.kafka.coordinator import PAUSE
+from notifier.net.kafka.requests import ApiVersions, Commit, Produce
+from notifier.net.kafka.transactions import MARKS, Messages, Transactions
 from notifier.testing.virtual import virtually
 
 SHARDS, EVENTS = TopicPartition("shards", 3), TopicPartition("events", 3)
@@ -32,6 +38,9 @@ NAMES = {
     AddPartitionsToTxnRequest: "add",
     ProduceRequest: "produce",
     EndTxnRequest: "end",
+    ApiVersions: "versions",
+    Produce: "produce",
+    Commit: "end",
 }
 MESSAGES: Messages = {
     SHARDS: [(b"o:1", b"state", ()), (b"c:", b"cursor", ())],
@@ -41,6 +50,12 @@ MESSAGES: Messages = {
 UNKNOWN_TOPIC, NOT_LEADER, TOO_LARGE, COORDINATOR_LOADS, NOT_COORDINATOR = 3, 6, 10, 14, 16
 TOPIC_FORBIDDEN, DUPLICATE, BAD_EPOCH, BAD_STATE, CONCURRENT = 29, 46, 47, 48, 51
 ID_FORBIDDEN, NOT_ATTEMPTED, FENCED = 53, 55, 90
+LAST_EPOCH = 3
+
+both = pytest.mark.parametrize("version", [1, 2])
+
+
+Said: TypeAlias = int | Exception | Mapping[TopicPartition, int]
 
 
 class Asked(NamedTuple):
@@ -54,10 +69,12 @@ class Asked(NamedTuple):
 class Brokers:
     """A stand-in for aiokafka's client. `say` is what each kind of request meets, in turn; then all goes well."""
 
-    def __init__(self, leaders: Mapping[TopicPartition, int] | None = None) -> None:
+    def __init__(self, leaders: Mapping[TopicPartition, int] | None = None, *, version: int = 2) -> None:
+        self.version = version
+        self.producer = (7, 2)
         self.leaders = dict(leaders or {SHARDS: 1, EVENTS: 1})
         self.coordinators = deque([1])
-        self.said: dict[str, deque[int | KafkaError | Mapping[TopicPartition, int]]] = {}
+        self.said: dict[str, deque[Said]] = {}
         self.asked: list[Asked] = []
         self.known: set[str] = set()
         self.updates = 0
@@ -67,7 +84,7 @@ class Brokers:
             unauthorized_topics=set[str](),
         )
 
-    def say(self, what: str, *said: int | KafkaError | Mapping[TopicPartition, int]) -> None:
+    def say(self, what: str, *said: Said) -> None:
         self.said[what] = deque(said)
 
     async def bootstrap(self) -> None:
@@ -98,10 +115,17 @@ class Brokers:
         await asyncio.sleep(0)
         said = self.said.get(what)
         met = said.popleft() if said else 0
-        if isinstance(met, KafkaError):
+        if isinstance(met, Exception):
             raise met
+        if what == "versions":
+            return SimpleNamespace(level={"transaction.version": self.version}.get)
         if what == "init":
             return SimpleNamespace(error_code=met, producer_id=7, producer_epoch=2)
+        if isinstance(request, Commit):
+            if met == 0:
+                self.producer = (7, self.producer[1] + 1) if self.producer[1] < LAST_EPOCH else (8, 0)
+            id, epoch = self.producer
+            return SimpleNamespace(error_code=met, producer_id=id, producer_epoch=epoch)
         if what == "end":
             return SimpleNamespace(error_code=met)
         if what == "add":
@@ -113,6 +137,7 @@ class Brokers:
                 ]
             )
         codes = met if isinstance(met, Mapping) else dict.fromkeys(batches, met)
+        codes = {place: code for place, code in codes.items() if place in batches}
         return SimpleNamespace(
             topics=[(place.topic, [(place.partition, code, 0, -1, 0)]) for place, code in codes.items()]
         )
@@ -128,72 +153,119 @@ async def started(brokers: Brokers) -> Transactions:
     return made
 
 
-def sequence(batch: bytes) -> int:
+def numbers(batch: bytes) -> tuple[int, int, int]:
+    """The producer's id and epoch, and the first record's sequence."""
     read = DefaultRecordBatch(batch)
-    assert (read.producer_id, read.producer_epoch) == (7, 2)
-    base: int = read.base_sequence
-    return base
+    return read.producer_id, read.producer_epoch, read.base_sequence
 
 
 @virtually
-async def test_three_requests_carry_a_transaction_and_the_next_goes_on_with_its_numbers() -> None:
+async def test_two_requests_carry_a_transaction_and_the_next_has_the_next_epoch() -> None:
     brokers = Brokers()
+    made = await started(brokers)
+    await made.write(MESSAGES)
+    await made.write({SHARDS: [(b"c:", b"later", ())]})
+    await made.write({SHARDS: [(b"c:", b"later", ())]})
+
+    assert brokers.steps() == ["produce", "end"] * 3
+    assert [each.group for each in brokers.asked[:2]] == [ConnectionGroup.DEFAULT, ConnectionGroup.COORDINATION]
+    first, second, third = (each.batches for each in brokers.asked if each.what == "produce")
+    assert [record.value for record in DefaultRecordBatch(first[SHARDS])] == [b"state", b"cursor"]
+    assert [record.headers for record in DefaultRecordBatch(first[EVENTS])] == [[("h", b"v")]]
+    assert numbers(first[SHARDS]) == numbers(first[EVENTS]) == (7, 2, 0)
+    assert numbers(second[SHARDS]) == (7, 3, 0)
+    assert numbers(third[SHARDS]) == (8, 0, 0), "the epochs of one producer have an end"
+
+
+@virtually
+async def test_three_requests_where_the_brokers_are_older_and_the_next_goes_on_with_its_numbers() -> None:
+    brokers = Brokers(version=1)
     made = await started(brokers)
     await made.write(MESSAGES)
     await made.write({SHARDS: [(b"c:", b"later", ())]})
 
     assert brokers.steps() == ["add", "produce", "end"] * 2
-    assert [each.group for each in brokers.asked[:3]] == [
-        ConnectionGroup.COORDINATION,
-        ConnectionGroup.DEFAULT,
-        ConnectionGroup.COORDINATION,
-    ]
+    assert brokers.asked[0].group == ConnectionGroup.COORDINATION
     first, second = brokers.asked[1].batches, brokers.asked[4].batches
-    assert [record.value for record in DefaultRecordBatch(first[SHARDS])] == [b"state", b"cursor"]
-    assert [record.headers for record in DefaultRecordBatch(first[EVENTS])] == [[("h", b"v")]]
-    assert (sequence(first[SHARDS]), sequence(first[EVENTS]), sequence(second[SHARDS])) == (0, 0, 2)
+    assert numbers(first[SHARDS]) == numbers(first[EVENTS]) == (7, 2, 0)
+    assert numbers(second[SHARDS]) == (7, 2, 2)
 
 
+@pytest.mark.parametrize("error", [IncompatibleBrokerVersion("unknown"), NotImplementedError("not yet added")])
 @virtually
-async def test_each_leader_gets_its_own_and_all_must_confirm_before_it_is_committed() -> None:
-    brokers = Brokers({SHARDS: 1, EVENTS: 2})
+async def test_brokers_that_cannot_tell_their_version_are_older_ones(error: Exception) -> None:
+    brokers = Brokers()
+    brokers.say("versions", error)
+    made = await started(brokers)
+    await made.write(MESSAGES)
+    assert brokers.steps() == ["add", "produce", "end"]
+
+
+@both
+@virtually
+async def test_each_leader_gets_its_own_and_all_must_confirm_before_it_is_committed(version: int) -> None:
+    brokers = Brokers({SHARDS: 1, EVENTS: 2}, version=version)
     made = await started(brokers)
     await made.write(MESSAGES)
 
-    assert brokers.steps() == ["add", "produce", "produce", "end"]
-    assert {each.node: set(each.batches) for each in brokers.asked[1:3]} == {1: {SHARDS}, 2: {EVENTS}}
+    assert brokers.steps()[-3:] == ["produce", "produce", "end"]
+    assert {each.node: set(each.batches) for each in brokers.asked[-3:-1]} == {1: {SHARDS}, 2: {EVENTS}}
 
 
+@both
 @virtually
-async def test_what_is_too_much_for_one_request_goes_in_several_before_the_commit() -> None:
-    brokers = Brokers()
+async def test_what_is_too_much_for_one_request_goes_in_several_before_the_commit(version: int) -> None:
+    brokers = Brokers(version=version)
     made = await started(brokers)
     await made.write(
         {SHARDS: [(b"%d" % number, bytes(600_000), ()) for number in range(3)], EVENTS: [(b"1", b"e", ())]}
     )
 
-    assert brokers.steps() == ["add", "produce", "produce", "produce", "end"]
-    assert [set(each.batches) for each in brokers.asked[1:4]] == [{SHARDS, EVENTS}, {SHARDS}, {SHARDS}]
-    assert [sequence(each.batches[SHARDS]) for each in brokers.asked[1:4]] == [0, 1, 2]
+    assert brokers.steps()[-4:] == ["produce", "produce", "produce", "end"]
+    sent = [each.batches for each in brokers.asked[-4:-1]]
+    assert [set(batches) for batches in sent] == [{SHARDS, EVENTS}, {SHARDS}, {SHARDS}]
+    assert [numbers(batches[SHARDS]) for batches in sent] == [(7, 2, 0), (7, 2, 1), (7, 2, 2)]
 
 
+@pytest.mark.parametrize(
+    ("version", "first", "said"),
+    [(1, "add", CONCURRENT), (2, "produce", CONCURRENT), (2, "produce", {SHARDS: CONCURRENT, EVENTS: 0})],
+)
 @virtually
-async def test_while_the_marks_of_the_last_one_are_being_written_it_asks_again_soon() -> None:
-    brokers = Brokers()
+async def test_while_the_marks_of_the_last_one_are_being_written_it_asks_again_soon(
+    version: int, first: str, said: Said
+) -> None:
+    brokers = Brokers(version=version)
     made = await started(brokers)
-    brokers.say("add", CONCURRENT, CONCURRENT, CONCURRENT)
+    brokers.say(first, said, said, said)
     began = asyncio.get_running_loop().time()
     await made.write(MESSAGES)
 
-    assert brokers.steps() == ["add"] * 4 + ["produce", "end"]
+    assert brokers.steps()[:4] == [first] * 4
+    assert brokers.steps()[-1] == "end"
     assert brokers.asked[3].at - began < PAUSE
+    assert brokers.updates == 0
 
 
-@pytest.mark.parametrize("what", ["init", "add", "end"])
+@virtually
+async def test_one_that_follows_at_once_leaves_the_brokers_the_time_for_the_marks() -> None:
+    brokers = Brokers()
+    made = await started(brokers)
+    await made.write(MESSAGES)
+    await made.write(MESSAGES)
+    await asyncio.sleep(1)
+    await made.write(MESSAGES)
+
+    _, first_end, second, second_end, third, _ = (each.at for each in brokers.asked)
+    assert second - first_end == pytest.approx(MARKS)
+    assert third - second_end == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("version", "what"), [(1, "init"), (1, "add"), (1, "end"), (2, "end")])
 @pytest.mark.parametrize("said", [NOT_COORDINATOR, COORDINATOR_LOADS, KafkaConnectionError("gone")])
 @virtually
-async def test_another_coordinator_is_asked_the_same(what: str, said: int | KafkaError) -> None:
-    brokers = Brokers()
+async def test_another_coordinator_is_asked_the_same(version: int, what: str, said: Said) -> None:
+    brokers = Brokers(version=version)
     brokers.coordinators = deque([1, 2])
     brokers.say(what, said)
     made = Transactions(cast(AIOKafkaClient, brokers), "p-3", 10)
@@ -205,8 +277,20 @@ async def test_another_coordinator_is_asked_the_same(what: str, said: int | Kafk
 
 
 @virtually
-async def test_what_one_leader_could_not_take_goes_to_the_next_one_the_same_bytes_and_nothing_else() -> None:
+async def test_another_one_is_asked_for_its_version() -> None:
     brokers = Brokers()
+    brokers.coordinators = deque([1, 2])
+    brokers.say("versions", KafkaConnectionError("gone"))
+    await Transactions(cast(AIOKafkaClient, brokers), "p-3", 10).start()
+    assert [each.node for each in brokers.asked if each.what == "versions"] == [1, 2]
+
+
+@both
+@virtually
+async def test_what_one_leader_could_not_take_goes_to_the_next_one_the_same_bytes_and_nothing_else(
+    version: int,
+) -> None:
+    brokers = Brokers(version=version)
     made = await started(brokers)
     brokers.say("produce", {SHARDS: 0, EVENTS: NOT_LEADER}, KafkaConnectionError("gone"))
     brokers.on_update = lambda: brokers.leaders.update({EVENTS: 2})
@@ -218,9 +302,10 @@ async def test_what_one_leader_could_not_take_goes_to_the_next_one_the_same_byte
     assert brokers.steps()[-1] == "end"
 
 
+@both
 @virtually
-async def test_a_leader_that_is_not_known_yet_is_waited_for() -> None:
-    brokers = Brokers({SHARDS: 1, EVENTS: -1})
+async def test_a_leader_that_is_not_known_yet_is_waited_for(version: int) -> None:
+    brokers = Brokers({SHARDS: 1, EVENTS: -1}, version=version)
     made = await started(brokers)
     brokers.on_update = lambda: brokers.leaders.update({EVENTS: 2})
     await made.write(MESSAGES)
@@ -229,35 +314,42 @@ async def test_a_leader_that_is_not_known_yet_is_waited_for() -> None:
     assert brokers.steps()[-1] == "end"
 
 
+@both
 @virtually
-async def test_a_batch_that_an_earlier_try_has_written_is_written() -> None:
-    brokers = Brokers()
+async def test_a_batch_that_an_earlier_try_has_written_is_written(version: int) -> None:
+    brokers = Brokers(version=version)
     made = await started(brokers)
     brokers.say("produce", KafkaConnectionError("gone"), DUPLICATE)
     await made.write(MESSAGES)
-    assert brokers.steps() == ["add", "produce", "produce", "end"]
+    assert brokers.steps()[-3:] == ["produce", "produce", "end"]
 
 
 @pytest.mark.parametrize(
-    ("what", "said", "error"),
+    ("version", "what", "said", "error"),
     [
-        ("add", BAD_EPOCH, ProducerFenced),
-        ("add", FENCED, ProducerFenced),
-        ("add", {SHARDS: NOT_ATTEMPTED, EVENTS: TOPIC_FORBIDDEN}, TopicAuthorizationFailedError),
-        ("add", ID_FORBIDDEN, TransactionalIdAuthorizationFailed),
-        ("produce", {SHARDS: 0, EVENTS: TOO_LARGE}, MessageSizeTooLargeError),
-        ("produce", {SHARDS: NOT_LEADER, EVENTS: TOO_LARGE}, MessageSizeTooLargeError),
-        ("produce", BAD_EPOCH, ProducerFenced),
-        ("produce", {SHARDS: 0}, UnknownError),  # an answer that says nothing of a partition confirms nothing
-        ("end", BAD_EPOCH, ProducerFenced),
-        ("end", BAD_STATE, InvalidTxnState),
+        (1, "add", BAD_EPOCH, ProducerFenced),
+        (1, "add", FENCED, ProducerFenced),
+        (1, "add", {SHARDS: NOT_ATTEMPTED, EVENTS: TOPIC_FORBIDDEN}, TopicAuthorizationFailedError),
+        (1, "add", ID_FORBIDDEN, TransactionalIdAuthorizationFailed),
+        (1, "produce", {SHARDS: 0, EVENTS: TOO_LARGE}, MessageSizeTooLargeError),
+        (2, "produce", {SHARDS: 0, EVENTS: TOO_LARGE}, MessageSizeTooLargeError),
+        (1, "produce", {SHARDS: NOT_LEADER, EVENTS: TOO_LARGE}, MessageSizeTooLargeError),
+        (2, "produce", {SHARDS: NOT_LEADER, EVENTS: TOO_LARGE}, MessageSizeTooLargeError),
+        (1, "produce", BAD_EPOCH, ProducerFenced),
+        (2, "produce", BAD_EPOCH, ProducerFenced),
+        (1, "produce", {SHARDS: 0}, UnknownError),  # an answer that says nothing of a partition confirms nothing
+        (2, "produce", {SHARDS: 0}, UnknownError),  # an answer that says nothing of a partition confirms nothing
+        (1, "end", BAD_EPOCH, ProducerFenced),
+        (2, "end", BAD_EPOCH, ProducerFenced),
+        (1, "end", BAD_STATE, InvalidTxnState),
+        (2, "end", BAD_STATE, InvalidTxnState),
     ],
 )
 @virtually
 async def test_what_cannot_be_mended_ends_it_before_the_commit(
-    what: str, said: int | Mapping[TopicPartition, int], error: type[KafkaError]
+    version: int, what: str, said: Said, error: type[KafkaError]
 ) -> None:
-    brokers = Brokers()
+    brokers = Brokers(version=version)
     made = await started(brokers)
     brokers.say(what, said)
     with pytest.raises(error):
@@ -265,9 +357,10 @@ async def test_what_cannot_be_mended_ends_it_before_the_commit(
     assert brokers.steps()[-1] == what
 
 
+@both
 @virtually
-async def test_a_topic_that_may_not_be_seen_is_named() -> None:
-    brokers = Brokers({SHARDS: 1})
+async def test_a_topic_that_may_not_be_seen_is_named(version: int) -> None:
+    brokers = Brokers({SHARDS: 1}, version=version)
     made = await started(brokers)
     brokers.cluster.unauthorized_topics.add("events")
     with pytest.raises(TopicAuthorizationFailedError, match="events"):
