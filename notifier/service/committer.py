@@ -17,9 +17,9 @@ log = structlog.get_logger()
 MOST_ORDERS = 100
 MOST_RECORDS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
-MANY = 80  # changed answers a second: then it pays to let more of them come together
+SOME, MANY = 30, 100  # changed answers a second: then it pays to let more of them come together
 LATELY = 32  # answers by which that is judged
-GATHER = 0.05  # seconds for that
+BRIEFLY, GATHER = 0.008, 0.05  # seconds for that, where some come and where many do
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
 SLOW = 2.0  # seconds after which a commit may never end: until it does, nothing new is begun
 
@@ -52,7 +52,7 @@ class Committer:
         return self._reason or self._lease.held()
 
     async def turn(self) -> None:
-        """Until no commit is under way; where `MANY` changes come, `GATHER` longer.
+        """Until no commit is under way; where `MANY` changes a second come, `GATHER` longer.
 
         What would have to wait for the next commit anyway is worked out then, one after the other: that costs half as
         much as in between others' requests, and it goes together.
@@ -79,6 +79,10 @@ class Committer:
             while True:
                 await self._wake.wait()
                 while self._waiting:
+                    if self._comes(SOME) and not self._comes(MANY):
+                        await asyncio.sleep(BRIEFLY)
+                        if not self._waiting:  # it was closed
+                            continue
                     batch = self._gather()
                     self._gathering = True
                     await self._write([change for changes, _ in batch for change in changes])
@@ -152,13 +156,14 @@ class Committer:
     def _end_turn(self) -> None:
         if self._gathered is not None:
             return
-        if self._many():
+        if self._comes(MANY):
             self._gathered = asyncio.get_running_loop().call_later(GATHER, self._next_turn)
         else:
             self._next_turn()
 
-    def _many(self) -> bool:
-        return len(self._came) == LATELY and self._clock.monotonic() - self._came[0] < LATELY / MANY
+    def _comes(self, rate: float) -> bool:
+        """So many a second, or more."""
+        return len(self._came) == LATELY and self._clock.monotonic() - self._came[0] < LATELY / rate
 
     def _next_turn(self) -> None:
         self._gathering = False

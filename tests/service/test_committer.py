@@ -9,7 +9,7 @@ import pytest
 from notifier.backends.base import Change
 from notifier.errors import LeaseLost
 from notifier.metrics import Metrics
-from notifier.service.committer import GATHER, LATELY, MANY, Committer
+from notifier.service.committer import BRIEFLY, GATHER, LATELY, MANY, SOME, Committer
 from notifier.testing.virtual import VirtualClock, virtually
 
 WRITES = 0.01  # seconds for a commit
@@ -95,10 +95,35 @@ async def test_those_that_come_at_once_but_seldom_are_not_held_up() -> None:
 
 
 @virtually
-async def test_below_many_each_waits_for_one_commit_at_most_before_its_own() -> None:
+async def test_where_few_come_each_waits_for_one_commit_at_most_before_its_own() -> None:
     async with committing() as (committer, lease):
-        assert max(await flow(committer, 0.95 * MANY, 2)) < 2 * WRITES
+        assert max(await flow(committer, 0.95 * SOME, 3)) < 2 * WRITES
         assert max(len(keys) for _, keys in lease.commits) == 1
+
+
+@virtually
+async def test_where_some_come_a_commit_lets_a_few_more_come_in_no_time_that_counts() -> None:
+    async with committing() as (committer, lease):
+        took = await flow(committer, 0.95 * MANY, 2)
+        assert max(took) <= 2 * (BRIEFLY + WRITES)
+        later = [len(keys) for _, keys in lease.commits[LATELY:]]
+        assert sum(later) / len(later) > 1.5
+        await asyncio.sleep(2)
+        assert await looks(committer, 1) == [pytest.approx(WRITES)], "it is over when fewer come"
+
+
+@virtually
+async def test_what_is_closed_while_more_is_let_come_commits_nothing() -> None:
+    async with committing() as (committer, lease):
+        await flow(committer, 2 * SOME, 1)
+        commits = len(lease.commits)
+        late = asyncio.create_task(look(committer, "t/late"))
+        await asyncio.sleep(BRIEFLY / 2)
+        committer.close()
+        with pytest.raises(LeaseLost):
+            await late
+        await asyncio.sleep(1)
+        assert len(lease.commits) == commits
 
 
 @virtually
@@ -111,7 +136,7 @@ async def test_where_many_come_more_are_gathered() -> None:
         assert min(sizes[20:-1]) >= 4 * MANY * GATHER
         await asyncio.sleep(1)
         assert await looks(committer, 1) == [pytest.approx(WRITES)]
-        assert max(await flow(committer, MANY / 2, 1)) < 2 * WRITES, "it is over when fewer come"
+        assert max(await flow(committer, SOME / 2, 1)) < 2 * WRITES, "it is over when fewer come"
 
 
 @virtually
