@@ -19,7 +19,7 @@ MOST_RECORDS = 1_000
 MOST_BYTES = 4 * 1024 * 1024
 SOME, MANY = 30, 100  # changed answers a second: then it pays to let more of them come together
 LATELY = 32  # answers by which that is judged
-BRIEFLY, GATHER = 0.008, 0.05  # seconds for that, where some come and where many do
+BEAT, GATHER = 0.01, 0.05  # seconds for that, where some come and where many do
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between tries while the backend is unavailable
 SLOW = 2.0  # seconds after which a commit may never end: until it does, nothing new is begun
 
@@ -80,7 +80,7 @@ class Committer:
                 await self._wake.wait()
                 while self._waiting:
                     if self._comes(SOME) and not self._comes(MANY):
-                        await asyncio.sleep(BRIEFLY)
+                        await self._beat()
                         if not self._waiting:  # it was closed
                             continue
                     batch = self._gather()
@@ -109,6 +109,10 @@ class Committer:
             self._fail([], LeaseLost("the shard was given up"))
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        """The next one of all shards of this process: what begins together costs the brokers less."""
+        await asyncio.sleep(BEAT - self._clock.monotonic() % BEAT)
 
     def _gather(self) -> list[_Step]:
         batch: list[_Step] = []

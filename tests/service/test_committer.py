@@ -9,7 +9,7 @@ import pytest
 from notifier.backends.base import Change
 from notifier.errors import LeaseLost
 from notifier.metrics import Metrics
-from notifier.service.committer import BRIEFLY, GATHER, LATELY, MANY, SOME, Committer
+from notifier.service.committer import BEAT, GATHER, LATELY, MANY, SOME, Committer
 from notifier.testing.virtual import VirtualClock, virtually
 
 WRITES = 0.01  # seconds for a commit
@@ -105,9 +105,10 @@ async def test_where_few_come_each_waits_for_one_commit_at_most_before_its_own()
 async def test_where_some_come_a_commit_lets_a_few_more_come_in_no_time_that_counts() -> None:
     async with committing() as (committer, lease):
         took = await flow(committer, 0.95 * MANY, 2)
-        assert max(took) <= 2 * (BRIEFLY + WRITES)
-        later = [len(keys) for _, keys in lease.commits[LATELY:]]
-        assert sum(later) / len(later) > 1.5
+        assert max(took) <= 2 * (BEAT + WRITES)
+        later = lease.commits[LATELY:]
+        assert sum(len(keys) for _, keys in later) / len(later) > 1.25
+        assert all(at / BEAT == pytest.approx(round(at / BEAT)) for at, _ in later), "with those of other shards"
         await asyncio.sleep(2)
         assert await looks(committer, 1) == [pytest.approx(WRITES)], "it is over when fewer come"
 
@@ -116,9 +117,10 @@ async def test_where_some_come_a_commit_lets_a_few_more_come_in_no_time_that_cou
 async def test_what_is_closed_while_more_is_let_come_commits_nothing() -> None:
     async with committing() as (committer, lease):
         await flow(committer, 2 * SOME, 1)
+        await asyncio.sleep(1.5 * BEAT - now() % BEAT)
         commits = len(lease.commits)
         late = asyncio.create_task(look(committer, "t/late"))
-        await asyncio.sleep(BRIEFLY / 2)
+        await asyncio.sleep(BEAT / 10)
         committer.close()
         with pytest.raises(LeaseLost):
             await late
