@@ -1,6 +1,5 @@
 """The only place that asks for the time."""
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -13,18 +12,18 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds on the loop's clock; for intervals inside a process."""
+        """Seconds; for intervals inside a process."""
         ...
 
 
 class SystemClock:
-    """The machine's wall clock and the running loop's monotonic one."""
+    """The machine's clocks. Not the loop's: uvloop's stands still between two turns of the loop."""
 
     def now(self) -> Instant:
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+        return time.monotonic()
 
 
 PACE = 0.9  # of a clock that waits for another one to catch up: spans are then a tenth too short at most
