@@ -10,17 +10,12 @@ from pathlib import Path
 from aiohttp import web
 from msgspec.structs import replace
 
-from bench.kafka_parts import SHARDS, Setting, load, percentile, producer, replicas, upstream
-from bench.kafka_restore import Records, fill, records_of
+from bench.kafka_fill import Records, fill, records_of
+from bench.kafka_parts import Setting, load, percentile, replicas, upstream
 from notifier import codec
-from notifier.backends.kafka.prepare import prepare
 from notifier.backends.kafka.records import Outgoing, delivery_key, pack_delivery
 from notifier.backends.kafka.topics import Topics
-from notifier.clock import SystemClock
-from notifier.config.load import load as load_config
 from notifier.errors import Reason
-from notifier.net.kafka.client import Clients
-from notifier.sources import REGISTRY
 from notifier.sources.base import Source
 
 HOUR = 3_600_000
@@ -77,14 +72,7 @@ async def gone(folder: Path, servers: Sequence[str], deliveries: int, each: int)
         hook = await stack.enter_async_context(receiver())
         port, _ = stack.enter_context(upstream("same"))
         setting = Setting(servers, prefix, port, "24h", hook=hook)  # their looks are not to be in the way
-        file = folder / "fill.yaml"
-        file.write_text(setting.yaml(0))
-        config = load_config(file)
-        topics = Topics(prefix)
-        clients = Clients(config.backend, SystemClock())  # type: ignore[arg-type]  # it is the kafka one
-        await prepare(clients, topics, SHARDS, 1, config.retention)
-        client = await stack.enter_async_context(producer(servers))
-        await fill(client, topics, REGISTRY["business_v2"].build(config.sources["trips"]), orders, waiting(each))
+        await fill(folder, setting, orders, waiting(each))
         async with replicas(folder, setting) as (replica,):
             async with asyncio.timeout(MOST):
                 while await replica.figure("notifier_deliveries_pending") < orders * each:

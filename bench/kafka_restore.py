@@ -1,143 +1,16 @@
-"""100,000 orders with ten finished deliveries each, after an hour's changes: until a replica has them all restored.
-
-The topics are written directly, in the records' own formats, as a replica would have: each order's watch and state, and
-of the last hour three changes, each with its event and its delivery, open and then finished.
-"""
+"""100,000 orders with ten finished deliveries each, after an hour's changes: until a replica has them all restored."""
 
 import asyncio
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from aiokafka import AIOKafkaProducer
-from msgspec.structs import replace
-
-from bench.kafka_parts import SHARDS, Replica, Setting, cpu_of, load, percentile, producer, replicas, upstream
-from bench.server import BODY
-from notifier import codec
-from notifier.backends.kafka.inputs import watch_record
-from notifier.backends.kafka.prepare import prepare
-from notifier.backends.kafka.records import (
-    CURSORS_KEY,
-    Cursors,
-    Kept,
-    Outgoing,
-    delivery_key,
-    event_record,
-    finished_record,
-    number_header,
-    pack_cursors,
-    pack_delivery,
-    pack_kept,
-    state_key,
-    watch_key,
-)
-from notifier.backends.kafka.topics import Topics
-from notifier.backends.partition import shard_of
-from notifier.clock import SystemClock
-from notifier.config.load import load as load_config
-from notifier.envelope import seal
-from notifier.model import Attempt, Delivery, Look, Watch
-from notifier.net.kafka.client import Clients
-from notifier.sources import REGISTRY
-from notifier.sources.base import Source
-from notifier.sources.lifecycles import TAXI
-from notifier.tracking import advance, begin
-from notifier.tracking.lifecycle import Tracking
-
-DELIVERIES = 10
-CHANGES = 3  # of each order, within the last hour
-
-Written = dict[str, list[Outgoing]]
-Records = Callable[[int, int, Topics, Source, int], Iterable[tuple[str, Outgoing]]]
-
-
-class Writer:
-    """Records of one shard after the other, in batches built here: one by one they would take minutes."""
-
-    def __init__(self, client: AIOKafkaProducer, topics: Topics) -> None:
-        self._client = client
-        self.topics = topics
-        self.ends: dict[tuple[str, int], int] = {}
-
-    async def write(self, shard: int, written: Mapping[str, Sequence[Outgoing]]) -> None:
-        for topic, records in written.items():
-            rest = iter(records)
-            record = next(rest, None)
-            while record is not None:
-                batch = self._client.create_batch()
-                while record is not None and batch.append(
-                    key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
-                ):
-                    record = next(rest, None)
-                batch.close()
-                await self._client.send_batch(batch, topic, partition=shard)
-            self.ends[topic, shard] = self.ends.get((topic, shard), 0) + len(records)
-
-
-def records_of(number: int, offset: int, topics: Topics, adapter: Source, now: int) -> Iterator[tuple[str, Outgoing]]:
-    """What is in the topics of one order; `offset` is that of its watch."""
-    order = f"{number:032x}"
-    key = f"trips/{order}"
-    watch = Watch(key=key, source="trips", ids={"order_id": order}, created_at=now, updated_at=now)
-    look = Look(
-        began=now,
-        ended=now + 5,
-        snapshot=adapter.read(BODY % (order.encode(), 500, 600)),
-        digest=bytes(16),
-        attended=now,
-    )
-    step = advance(begin(key, now), look, TAXI, Tracking())
-    state = codec.pack_state(step.state)
-    event = seal(step.events[0], watch, False)
-    sent = Delivery(
-        id="", key=key, event=event, rule="all", sink="hook", endpoint="https://example.org/hook", created_at=now
-    )
-    done = replace(
-        sent, state="delivered", finished_at=now, attempts=(Attempt(at=now, outcome="delivered", status="204"),)
-    )
-    finished = pack_delivery(done)
-    pending = pack_delivery(sent)
-    n = number_header(1)
-    yield topics.watches, watch_record(watch, now)
-    yield topics.shards, Outgoing(watch_key(key), pack_kept(Kept(offset=offset, watch=codec.pack_watch(watch))), n)
-    yield topics.shards, Outgoing(state_key(key), state, n)
-    for each in range(DELIVERIES):
-        id = f"{order}-{each}"
-        attributes = {**event.attributes, "sequence": f"{each + 1:020}"}
-        data = event.data.replace(b'"sequence":1,', b'"sequence":%d,' % (each + 1), 1)
-        yield topics.events, event_record(replace(event, attributes=attributes, data=data))
-        if each >= DELIVERIES - CHANGES:
-            yield topics.shards, Outgoing(state_key(key), state, n)
-            yield topics.shards, Outgoing(delivery_key(id), pending, n)
-            yield topics.shards, Outgoing(delivery_key(id), None, n)
-        yield topics.deliveries, finished_record(replace(done, id=id), finished, n)
-
-
-async def fill(
-    client: AIOKafkaProducer, topics: Topics, adapter: Source, orders: int, records: Records = records_of
-) -> int:
-    """How many records; `records` are those of one order."""
-    now = SystemClock().now()
-    shards: list[list[int]] = [[] for _ in range(SHARDS)]
-    for number in range(orders):
-        shards[shard_of(f"trips/{number:032x}", SHARDS)].append(number)
-    writer = Writer(client, topics)
-    for shard, numbers in enumerate(shards):
-        for first in range(0, len(numbers), 1_000):
-            written: Written = {}
-            for place, number in enumerate(numbers[first : first + 1_000], first):
-                for topic, record in records(number, place, topics, adapter, now):
-                    written.setdefault(topic, []).append(record)
-            await writer.write(shard, written)
-        cursors = Outgoing(CURSORS_KEY, pack_cursors(Cursors(n=1, watches=len(numbers))), number_header(1))
-        await writer.write(shard, {topics.shards: [cursors]})
-    await client.flush()
-    return sum(writer.ends.values())
+from bench.kafka_fill import fill
+from bench.kafka_parts import Replica, Setting, cpu_of, load, percentile, replicas, upstream
 
 
 async def restores(folder: Path, servers: Sequence[str], broker: int, orders: int) -> str:
@@ -146,15 +19,8 @@ async def restores(folder: Path, servers: Sequence[str], broker: int, orders: in
     async with AsyncExitStack() as stack:
         port, _ = stack.enter_context(upstream("same"))
         setting = Setting(servers, prefix, port, "1h")
-        file = folder / "fill.yaml"
-        file.write_text(setting.yaml(0))
-        config = load_config(file)
-        topics = Topics(prefix)
-        clients = Clients(config.backend, SystemClock())  # type: ignore[arg-type]  # it is the kafka one
-        await prepare(clients, topics, SHARDS, 1, config.retention)
-        client = await stack.enter_async_context(producer(servers))
         began = time.perf_counter()
-        records = await fill(client, topics, REGISTRY["business_v2"].build(config.sources["trips"]), orders)
+        records = await fill(folder, setting, orders)
         filled = time.perf_counter() - began
         lines = [f"{orders} orders, {records} records written in {filled:.0f} s", imports()]
         begun, theirs = time.perf_counter(), cpu_of(broker)
