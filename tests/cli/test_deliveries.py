@@ -34,6 +34,16 @@ HELD = SENT | {
     "message": None,
 }
 
+EVENT = {
+    "time": "2026-11-21T10:00:00.000Z",
+    "sequence": 2,
+    "type": "notifier.order.status_changed.v1",
+    "before": None,
+    "after": {"status": "waiting"},
+    "inferred": False,
+    "late": False,
+}
+
 
 def test_one_row_for_each_attempt(command: Command) -> None:
     with serving(Answer(200, orjson.dumps({"items": [SENT, HELD], "next": None}))) as service:
@@ -56,22 +66,12 @@ def test_the_list_says_until_when_and_why(command: Command) -> None:
 
 
 def test_why_tells_every_attempt_and_what_is_held_back() -> None:
-    event = {
-        "time": "2026-11-21T10:00:00.000Z",
-        "sequence": 2,
-        "type": "notifier.order.status_changed.v1",
-        "before": None,
-        "after": {"status": "waiting"},
-        "inferred": False,
-        "late": False,
-        "deliveries": [SENT, HELD],
-    }
     told = {
         "key": "trips/1",
         "status": "waiting",
         "phase": "arrived",
         "polled": {"last_ok_at": None, "next_poll_at": None, "last_error": None, "looks": []},
-        "events": [event],
+        "events": [EVENT | {"deliveries": [SENT, HELD]}],
         "held_back": [HELD],
     }
     lines = [line.strip() for line in story(told)]
@@ -109,17 +109,7 @@ def test_what_was_taken_without_a_code_is_not_unanswered() -> None:
     """A console or a topic has no status to show."""
     attempt = {"at": "2026-11-21T10:00:00.000Z", "status": None, "reason": None, "ms": 13}
     sent = {**SENT, "sink": "out", "to": None, "attempts": [attempt], "message": None}
-    event = {
-        "time": "2026-11-21T10:00:00.000Z",
-        "sequence": 2,
-        "type": "notifier.order.status_changed.v1",
-        "before": None,
-        "after": {"status": "waiting"},
-        "inferred": False,
-        "late": False,
-        "deliveries": [sent],
-    }
     polled: dict[str, Any] = {"last_ok_at": None, "next_poll_at": None, "last_error": None, "looks": []}
     order = {"key": "trips/1", "status": "waiting", "phase": "arrived"}
-    told: dict[str, Any] = {**order, "polled": polled, "events": [event], "held_back": []}
+    told: dict[str, Any] = {**order, "polled": polled, "events": [EVENT | {"deliveries": [sent]}], "held_back": []}
     assert "2026-11-21T10:00:00.000Z  taken, 13 ms" in [line.strip() for line in story(told)]
