@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from bench.kafka_parts import SHARDS, Setting, producer
 from bench.server import BODY
 from notifier import codec
+from notifier.backends.kafka.finished import finished_record
 from notifier.backends.kafka.inputs import watch_record
 from notifier.backends.kafka.prepare import prepare
 from notifier.backends.kafka.records import (
@@ -22,7 +23,6 @@ from notifier.backends.kafka.records import (
     Outgoing,
     delivery_key,
     event_record,
-    finished_record,
     number_header,
     pack_cursors,
     pack_delivery,

@@ -8,6 +8,7 @@ import structlog
 from notifier import codec, dead_letters
 from notifier.backends.base import Change
 from notifier.backends.commits import told
+from notifier.backends.kafka.finished import finished_record
 from notifier.backends.kafka.image import Image
 from notifier.backends.kafka.intake import Done, Intake
 from notifier.backends.kafka.records import (
@@ -17,7 +18,6 @@ from notifier.backends.kafka.records import (
     Outgoing,
     delivery_key,
     event_record,
-    finished_record,
     number_header,
     pack_cursors,
     pack_delivery,

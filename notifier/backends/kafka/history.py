@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from notifier.backends import commits
-from notifier.backends.kafka.records import Plain, about, number_of, pack_as_it_came
+from notifier.backends.kafka.finished import about
+from notifier.backends.kafka.records import Plain, number_of, pack_as_it_came
 from notifier.backends.kafka.rows import Row, insert
 from notifier.model import Instant
 

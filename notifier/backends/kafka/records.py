@@ -12,7 +12,7 @@ import msgspec
 from notifier import codec
 from notifier.backends.kafka.formats import FORMAT, check_format, damaged
 from notifier.envelope import binary_headers, from_binary
-from notifier.model import CloudEvent, Delivery, DeliveryState, Fact, Instant
+from notifier.model import CloudEvent, Delivery, Fact, Instant
 
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
@@ -184,54 +184,6 @@ def pack_delivery(delivery: Delivery) -> bytes:
     if delivery.facts is not None and delivery.state in ("delivered", "skipped"):
         delivery = msgspec.structs.replace(delivery, facts=None)
     return codec.pack_delivery(delivery)
-
-
-# --- finished deliveries ---------------------------------------------------------------------------------------------
-
-ABOUT = "about"
-
-
-class About(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What lists of deliveries are asked by, beside the id: in a header, since to look into a million of them takes
-    a view half a minute. Only ever longer: more fields may follow."""
-
-    key: str
-    sink: str
-    to: str | None
-    state: DeliveryState
-    created_at: Instant
-    finished_at: Instant | None
-    sequence: int
-
-
-_ABOUT = msgspec.msgpack.Decoder(About)
-
-
-def finished_record(delivery: Delivery, packed: bytes, n: Headers) -> Outgoing:
-    """`packed` by `pack_delivery`; `n` by `number_header`."""
-    about = About(
-        delivery.key,
-        delivery.sink,
-        delivery.to,
-        delivery.state,
-        delivery.created_at,
-        delivery.finished_at,
-        delivery.event.sequence,
-    )
-    return Outgoing(delivery.id.encode(), packed, ((ABOUT, _encode(about)), *n))
-
-
-def about(record: Plain) -> About:
-    """Of a delivery, open or finished. Refused, BackendError, as `unpack_…`."""
-    value = record.value or b""
-    told = header(record, ABOUT)
-    if told is not None and codec.is_known(value):
-        try:
-            return _ABOUT.decode(told)
-        except msgspec.MsgspecError as error:
-            damaged("delivery", error)
-    peek = codec.peek_delivery(value)  # of an open one, or written before there was that header
-    return About(peek.key, peek.sink, peek.to, peek.state, peek.created_at, peek.finished_at, peek.sequence)
 
 
 # --- events: CloudEvents 1.0, Kafka protocol binding, binary mode (3.2) ----------------------------------------------

@@ -16,6 +16,7 @@ from notifier import codec
 from notifier.backends.kafka.apply import Tables, schema
 from notifier.backends.kafka.fetching import Answer, decode
 from notifier.backends.kafka.filling import Deliveries, Events, Filling
+from notifier.backends.kafka.finished import finished_record
 from notifier.backends.kafka.history import FAREWELL
 from notifier.backends.kafka.records import (
     Kept,
@@ -24,7 +25,6 @@ from notifier.backends.kafka.records import (
     Read,
     delivery_key,
     event_record,
-    finished_record,
     number_header,
     pack_delivery,
     pack_kept,
