@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -18,8 +18,7 @@ from aiokafka.errors import (
 from notifier.net.kafka.batches import Batch
 from notifier.net.kafka.codes import failure_of
 from notifier.net.kafka.coordinator import Pauses, look_anew
-
-Topics: TypeAlias = Sequence[tuple[str, Sequence[tuple[int, bytearray]]]]
+from notifier.net.kafka.requests import Topics
 
 
 class Leaders:

@@ -4,7 +4,7 @@ Source: the message definitions of Apache Kafka's clients (ProduceRequest, EndTx
 KIP-890. A flexible request ends each structure with tagged fields; these here send none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, TypeAlias
 
@@ -21,8 +21,8 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-Batches: TypeAlias = Iterable[tuple[str, Sequence[tuple[int, bytearray]]]]
-"""By topic, each with its partition."""
+Topics: TypeAlias = Sequence[tuple[str, Sequence[tuple[int, bytearray]]]]
+"""Each with its partitions and a batch for each."""
 
 _TEXT = CompactString("utf-8")
 _TAGS = ("tags", TaggedFields)
@@ -84,11 +84,11 @@ class ProduceRequestV12(RequestStruct):
 class Produce(Request[ProduceRequestV12]):
     API_KEY = 0
 
-    def __init__(self, id: str, acks: int, timeout_ms: int, batches: Batches) -> None:
+    def __init__(self, id: str, acks: int, timeout_ms: int, topics: Topics) -> None:
         self._id = id
         self._acks = acks
         self._timeout_ms = timeout_ms
-        self._topics = batches
+        self._topics = topics
 
     def build(self, request_struct_class: type[ProduceRequestV12]) -> ProduceRequestV12:
         topics: list[Any] = [(topic, [(*each, {}) for each in partitions], {}) for topic, partitions in self._topics]

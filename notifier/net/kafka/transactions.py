@@ -23,8 +23,8 @@ from aiokafka.protocol.transaction import AddPartitionsToTxnRequest, EndTxnReque
 from notifier.net.kafka.batches import Batch, Message, Producer, batches
 from notifier.net.kafka.codes import failure_of
 from notifier.net.kafka.coordinator import Coordinator
-from notifier.net.kafka.leaders import Leaders, Topics
-from notifier.net.kafka.requests import Commit, Produce
+from notifier.net.kafka.leaders import Leaders
+from notifier.net.kafka.requests import Commit, Produce, Topics
 
 ALL = -1  # replicas in sync that must have a batch before it counts
 EPOCHS = 2  # the first version of transactions in which each has an epoch of its own
