@@ -25,19 +25,23 @@ class Leaders:
     def __init__(self, client: AIOKafkaClient) -> None:
         self._client = client
 
-    async def send(self, left: Mapping[TopicPartition, Batch], request: Callable[[Topics], Any]) -> None:
-        """One batch for each partition: a repeated one is known by its sequence. KafkaError: one cannot be written."""
+    async def send(
+        self, left: Mapping[TopicPartition, Batch], request: Callable[[Topics], Any], one_by_one: bool = False
+    ) -> None:
+        """One batch for each partition: a repeated one is known by its sequence. KafkaError: one cannot be written.
+
+        `one_by_one`: no leader is asked while another has to answer.
+        """
         pauses = Pauses()
         while left:
             at: defaultdict[int, dict[TopicPartition, Batch]] = defaultdict(dict)
             for place, batch in left.items():
                 at[await self._leader(place)][place] = batch
-            if len(at) == 1:
-                [(node, those)] = at.items()
-                failed = await self._produce(node, those, request)
+            if one_by_one or len(at) == 1:
+                answers = [await self._produce(node, those, request) for node, those in at.items()]
             else:
                 answers = await asyncio.gather(*(self._produce(node, those, request) for node, those in at.items()))
-                failed = {place: error for each in answers for place, error in each.items()}
+            failed = {place: error for each in answers for place, error in each.items()}
             left = {place: left[place] for place in failed}
             if not left:
                 return

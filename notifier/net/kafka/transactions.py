@@ -66,7 +66,9 @@ class Transactions:
         waiting = {place: self._batches(place, those) for place, those in messages.items()}
         await self._begin(waiting)
         while waiting:
-            await self._leaders.send({place: left.pop() for place, left in waiting.items()}, self._request)
+            # A leader that adds its partitions while another one does is told to wait, which it does for 20 ms.
+            some = {place: left.pop() for place, left in waiting.items()}
+            await self._leaders.send(some, self._request, one_by_one=self._epochs)
             waiting = {place: left for place, left in waiting.items() if left}
         await self._commit()
 
