@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaConnectionError, ProducerFenced
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import EndTxnRequest
 
 from notifier.backends.kafka.reading import end_of, read_up_to
 from notifier.backends.kafka.records import Outgoing
@@ -16,6 +19,7 @@ from notifier.backends.kafka.writer import Writer
 from notifier.errors import LeaseLost
 from notifier.net.kafka.client import Clients
 from notifier.net.kafka.ending import end
+from notifier.net.kafka.requests import Commit, Produce
 from tests.backends.kafka.bench import settings
 from tests.kafka.plugin import Clusters, Kafka
 
@@ -150,6 +154,31 @@ async def test_one_record_that_is_refused_takes_all_others_with_it_and_the_produ
         await successor.write(it.records(b"from the successor"))
         assert await it.committed() == [b"from the successor"]
         await asyncio.gather(writer.close(), successor.close())
+
+
+@pytest.mark.parametrize("lost", [(Produce, ProduceRequest), (Commit, EndTxnRequest)])
+async def test_what_was_done_but_not_answered_is_asked_for_again_and_done_once(
+    both: Kafka, prefix: str, lost: tuple[type[Any], ...]
+) -> None:
+    async with shard(both.bootstrap_servers, prefix) as it:
+        writer = await it.fence()
+        await writer.write(it.records(b"before"))
+        client, lose = writer._producer.client, [True]
+        send = client.send
+
+        async def forgetful(node: int, request: Any, **options: Any) -> Any:
+            answer = await send(node, request, **options)
+            if isinstance(request, lost) and lose:
+                lose.clear()
+                raise KafkaConnectionError("the answer was lost")
+            return answer
+
+        client.send = forgetful
+        await writer.write(it.records(b"1", b"2"))
+        await writer.write(it.records(b"3"))
+        assert not lose
+        assert await it.committed() == [b"before", b"1", b"2", b"3"]
+        await writer.close()
 
 
 def _noise(length: int) -> bytes:
