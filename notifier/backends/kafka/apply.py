@@ -47,7 +47,7 @@ class Tables:
             topics.shards: self._of_shard,
             topics.watches: self._orders.input,
             topics.deliveries: self._finished,
-            topics.events: lambda connection, record: self.history.event(connection, record.partition, record),
+            topics.events: lambda _, record: self.history.event(record.partition, record),
             topics.facts: self._fact,
         }
 
@@ -81,6 +81,8 @@ class Tables:
         self._now = now
         for record in chain.from_iterable(batches):
             self._each(record, lambda record: self._handlers[record.topic](connection, record))
+        self._orders.settle(connection)
+        self.history.settle(connection)
         self.history.tidy(connection, now)
 
     def _each(self, record: Record, apply: Callable[[Record], None]) -> None:
@@ -115,7 +117,7 @@ class Tables:
             case "o":
                 self._orders.state(connection, name, record.value)
             case "d":
-                self.history.delivery(connection, name, record, self._now)
+                self.history.delivery(name, record, self._now)
             case "w" if record.value is None:
                 self._orders.forgotten(connection, name, number_of(record))
             case "w":
@@ -145,8 +147,8 @@ class Tables:
 
     # --- deliveries, facts ---------------------------------------------------------------------------------------
 
-    def _finished(self, connection: sqlite3.Connection, record: Record) -> None:
-        self.history.delivery(connection, (record.key or b"").decode(), record, self._now)
+    def _finished(self, _: sqlite3.Connection, record: Record) -> None:
+        self.history.delivery((record.key or b"").decode(), record, self._now)
 
     def _fact(self, connection: sqlite3.Connection, record: Record) -> None:
         fact = read_fact(record)

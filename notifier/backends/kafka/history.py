@@ -30,7 +30,6 @@ CREATE TABLE horizon (part INTEGER PRIMARY KEY, offset INTEGER NOT NULL); -- eve
 DELIVERY = "id, key, state, sink, recipient, created_at, finished_at, record, n, sequence"
 EVENT = "number, key, life, sequence, observed_at, record, part, offset"
 
-_KEEP_EVENT = f"INSERT INTO events ({EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _NEWER = """
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at, record = excluded.record,
 n = excluded.n WHERE excluded.n >= n
@@ -64,10 +63,13 @@ def event_row(number: int, part: int, record: Plain) -> Row:
 
 
 class History:
-    """`events` is the number of the newest row; it rises for ever, also over a new file."""
+    """`events` is no less than the number of the newest row; it rises for ever, also over a new file."""
 
     def __init__(self) -> None:
         self.events = 0
+        # What came, and is not in the tables yet.
+        self._events: list[Row] = []
+        self._deliveries: list[Row] = []
         self._leaving: deque[tuple[float, str, int]] = deque()  # deliveries: until when, id, n
         # While the first ones are put together: what is to be deleted of them, too.
         self._filling = False
@@ -76,6 +78,7 @@ class History:
 
     def begin(self, filling: bool = False) -> None:
         """With empty tables; `filling`: `join` will come."""
+        self._events, self._deliveries = [], []
         self._leaving.clear()
         self._filling = filling
         self._gone, self._forgotten = [], []
@@ -85,20 +88,29 @@ class History:
         """Something is to be done although nothing new comes."""
         return bool(self._leaving)
 
-    def delivery(self, connection: sqlite3.Connection, id: str, record: Plain, now: float) -> None:
+    def delivery(self, id: str, record: Plain, now: float) -> None:
+        """In the table after `settle`."""
         if record.value is None:
             # It goes over to the other topic, or is forgotten: not away before what is there could be read.
             self._leaving.append((now + FAREWELL, id, number_of(record)))
         else:
-            self.deliveries(connection, [delivery_row(id, record)])
+            self._deliveries.append(delivery_row(id, record))
 
     def deliveries(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """New or again."""
         insert(connection, f"INSERT INTO deliveries ({DELIVERY})", rows, _NEWER)
 
-    def event(self, connection: sqlite3.Connection, part: int, record: Plain) -> None:
-        row = event_row(self.events + 1, part, record)
-        self.events += connection.execute(_KEEP_EVENT, row).rowcount
+    def event(self, part: int, record: Plain) -> None:
+        """In the table after `settle`, if it was not before."""
+        self._events.append(event_row(self.events + len(self._events) + 1, part, record))
+
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """What came goes in: many at once, before anything else is done there."""
+        events, self._events = self._events, []
+        insert(connection, f"INSERT INTO events ({EVENT})", events, "ON CONFLICT DO NOTHING")
+        self.events += len(events)
+        deliveries, self._deliveries = self._deliveries, []
+        self.deliveries(connection, deliveries)
 
     def tidy(self, connection: sqlite3.Connection, now: float) -> None:
         """Deliveries that left a topic and did not show up in the other go."""
@@ -110,6 +122,7 @@ class History:
 
     def forget(self, connection: sqlite3.Connection, key: str, n: int, life: Instant | None) -> None:
         """What is an order's up to this commit, and to this life; None: no event of it is known."""
+        self.settle(connection)
         connection.execute("DELETE FROM deliveries WHERE key = ? AND n <= ?", (key, n))
         if life is not None:
             _forget_events(connection, key, life)

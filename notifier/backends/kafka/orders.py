@@ -13,7 +13,7 @@ from notifier import codec
 from notifier.backends.kafka.history import History
 from notifier.backends.kafka.inputs import BadRecord, Parse, merged, read_input
 from notifier.backends.kafka.records import Kept, Record, number_of
-from notifier.backends.kafka.rows import Row, insert
+from notifier.backends.kafka.rows import Row, insert, written
 from notifier.model import Instant
 
 MOST_OUTCOMES = 10_000
@@ -26,6 +26,11 @@ DROP INDEX orders_live;
 """
 
 _FILL = "INSERT OR REPLACE INTO orders (watch, removed_at, shown, owned, state, phase, retired_at, key)"
+
+_RENEW = """
+WITH new (state, phase, retired_at, key) AS (VALUES {marks})
+UPDATE orders SET state = new.state, phase = new.phase, retired_at = new.retired_at FROM new WHERE orders.key = new.key
+"""
 
 Stated: TypeAlias = tuple[bytes | None, str, Instant | None]
 """A state, its phase, and when its order was retired."""
@@ -52,10 +57,12 @@ class Orders:
         self._history = history
         self._outcomes: dict[tuple[int, int], Outcome] = {}
         self._early = False
+        self._states: dict[str, Stated] = {}  # that came, and are not in the table yet
 
     def begin(self) -> None:
         """With empty tables."""
         self._early = False
+        self._states = {}
 
     def outcome(self, partition: int, offset: int) -> Outcome | None:
         """Of a record of `watches` that was applied lately."""
@@ -78,21 +85,25 @@ class Orders:
     # --- one record ----------------------------------------------------------------------------------------------
 
     def state(self, connection: sqlite3.Connection, key: str, state: bytes | None) -> None:
-        if state is None:
-            connection.execute(
-                "UPDATE orders SET state = NULL, phase = 'unknown', retired_at = NULL WHERE key = ?", (key,)
-            )
-            connection.execute("DELETE FROM early WHERE key = ?", (key,))
+        """In the table after `settle`."""
+        if state is not None:
+            self._states[key] = stated(state)
             return
-        columns = (*stated(state), key)
-        if not connection.execute(
-            "UPDATE orders SET state = ?, phase = ?, retired_at = ? WHERE key = ?", columns
-        ).rowcount:
-            self._come_early(connection, columns)
+        self.settle(connection)
+        connection.execute("UPDATE orders SET state = NULL, phase = 'unknown', retired_at = NULL WHERE key = ?", (key,))
+        connection.execute("DELETE FROM early WHERE key = ?", (key,))
 
-    def _come_early(
-        self, connection: sqlite3.Connection, columns: tuple[bytes | None, str, Instant | None, str]
-    ) -> None:
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """The states that came: many at once, before anything else is done with their orders."""
+        rows: list[Row] = [(*each, key) for key, each in self._states.items()]
+        self._states = {}
+        if written(connection, _RENEW, rows) == len(rows):
+            return
+        for *columns, key in rows:
+            if connection.execute("SELECT 1 FROM orders WHERE key = ?", (key,)).fetchone() is None:
+                self._come_early(connection, (*columns, key))
+
+    def _come_early(self, connection: sqlite3.Connection, columns: Row) -> None:
         """After a compaction a state may stand before its order's watch."""
         connection.execute("INSERT OR REPLACE INTO early (state, phase, retired_at, key) VALUES (?, ?, ?, ?)", columns)
         self._early = True
@@ -132,6 +143,7 @@ class Orders:
 
     def forgotten(self, connection: sqlite3.Connection, key: str, n: int) -> None:
         """The end of retention: the order goes with all that is its, a life that it began since left out."""
+        self.settle(connection)
         connection.execute("DELETE FROM early WHERE key = ?", (key,))
         row = connection.execute("SELECT watch, removed_at, shown, owned FROM orders WHERE key = ?", (key,)).fetchone()
         self._history.forget(connection, key, n, None if row is None else codec.unpack_watch(row[0]).created_at)
@@ -154,6 +166,7 @@ class Orders:
 
     def input(self, connection: sqlite3.Connection, record: Record) -> None:
         """What its owner will do with it, shown a moment before him. Bad ones are for him to report."""
+        self.settle(connection)
         key = (record.key or b"").decode(errors="replace")  # what is no text is not the key of any order
         row = connection.execute("SELECT watch, removed_at, shown, owned FROM orders WHERE key = ?", (key,)).fetchone()
         if row is not None and row[2] >= record.offset:

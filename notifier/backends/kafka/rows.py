@@ -12,8 +12,14 @@ AT_ONCE = 50  # rows of one statement: `executemany` would ask for the interpret
 
 def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row], otherwise: str = "") -> None:
     """`into`: 'INSERT INTO t (a, b)'; `otherwise`: 'ON CONFLICT …'."""
+    written(connection, f"{into} VALUES {{marks}} {otherwise}", rows)
+
+
+def written(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> int:
+    """How many rows it changed; `{marks}` in it stand for the rows."""
+    changed = 0
     for first in range(0, len(rows), AT_ONCE):
         some = rows[first : first + AT_ONCE]
-        mark = f"({', '.join('?' * len(some[0]))})"
-        marks = ", ".join([mark] * len(some))
-        connection.execute(f"{into} VALUES {marks} {otherwise}", tuple(chain.from_iterable(some)))
+        marks = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+        changed += connection.execute(statement.format(marks=marks), tuple(chain.from_iterable(some))).rowcount
+    return changed

@@ -1,5 +1,6 @@
 """What a view puts together at its beginning is what it would have come to record by record. No broker."""
 
+import random
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 import pytest
 from aiokafka import TopicPartition
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from notifier import codec
@@ -205,6 +206,10 @@ class Log:
         elif what == "watch":
             kept = Kept(offset=self._n, watch=codec.pack_watch(a_watch(labels={"n": str(self._n)})))
             self.of[SHARD].append(Outgoing(watch_key(KEYS[0]), pack_kept(kept), n))
+        elif what == "watch gone":  # a compaction has taken what stood behind it
+            self.of[SHARD].append(Outgoing(watch_key(KEYS[0]), None, n))
+        elif what == "state gone":
+            self.of[SHARD].append(Outgoing(state_key(KEYS[0]), None, n))
         elif what == "forgotten":
             self.of[SHARD] += [Outgoing(key(KEYS[0]), None, n) for key in (watch_key, state_key)]
             for each in IDS:
@@ -227,10 +232,41 @@ SHOWN = (
     "offset, part, key, life, sequence, observed_at, record FROM events",
 )
 
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["open", "finished", "event", "state", "watch", "forgotten"]), st.sampled_from(IDS)),
-    max_size=25,
-)
+WHAT = ["open", "finished", "event", "state", "watch", "forgotten"]
+STEPS = st.lists(st.tuples(st.sampled_from(WHAT), st.sampled_from(IDS)), max_size=25)
+CUT_SHORT = st.tuples(st.sampled_from([*WHAT, "watch gone", "state gone"]), st.sampled_from(IDS))
+
+
+@given(steps=st.lists(CUT_SHORT, min_size=10, max_size=25), seed=st.integers(0, 1_000))
+@example(steps=[("watch", "a"), ("state", "a"), ("event", "a"), ("watch gone", "a")], seed=1)
+@settings(deadline=None, max_examples=60)
+def test_portions_of_any_size_come_to_the_same_as_one_record_after_the_other(
+    steps: list[tuple[str, str]], seed: int
+) -> None:
+    log = Log()
+    for step in steps:
+        log.step(*step)
+    chance = random.Random(seed)
+    left = {place: live(records, place, 0) for place, records in log.of.items() if records}
+    portions: list[list[Read]] = []
+    while left:
+        place = chance.choice(sorted(left))
+        size = chance.randint(1, 8)
+        portions.append(left[place][:size])
+        left = {each: records[size:] if each == place else records for each, records in left.items()}
+        left = {each: records for each, records in left.items() if records}
+
+    shown = []
+    for batches in (portions, [[record] for portion in portions for record in portion]):
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        tables = Tables(TOPICS, SHARDS, parse)
+        tables.create(connection)
+        for some in [batches] if batches is portions else [[batch] for batch in batches]:
+            tables.apply(connection, some, 0.0)
+        tables.apply(connection, [], FAREWELL + 1)
+        early = "key, state, phase, retired_at FROM early"
+        shown.append([sorted(connection.execute(f"SELECT {each}")) for each in (*SHOWN, early)])
+    assert shown[0] == shown[1]
 
 
 @given(first=STEPS, meanwhile=STEPS, later=STEPS)
