@@ -194,9 +194,12 @@ def _folder() -> tuple[Path, Claim]:
                 f"no folder can be made in {tempfile.gettempdir()} ({error.strerror}): make it writable, or set TMPDIR"
             ) from error
         try:
-            return folder, Claim(folder / "view")
+            claim = Claim(folder / "view")
         except Refused:
             continue
+        if claim.holds():
+            return folder, claim
+        claim.release()  # of a file that was taken away between its making and its claim
     raise Refused(f"new folders in {tempfile.gettempdir()} are taken away at once: set TMPDIR to one of our own")
 
 

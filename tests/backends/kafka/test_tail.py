@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from notifier import codec
+from notifier.backends import claim
 from notifier.backends.base import Change, EventQuery, OrderQuery
 from notifier.backends.kafka.records import Outgoing, state_key
-from notifier.backends.kafka.scratch import PREFIX, Broken, Scratch
+from notifier.backends.kafka.scratch import PREFIX, Broken, Scratch, remove_leftovers
 from notifier.backends.kafka.tail import PATIENCE
 from notifier.backends.partition import shard_of
 from notifier.clock import SystemClock
@@ -327,6 +328,25 @@ async def test_what_a_killed_process_left_is_removed_and_nothing_else(temporary:
     assert foreign.is_symlink()
     await first.close()
     await second.close()
+
+
+@pytest.mark.usefixtures("temporary")
+async def test_a_folder_that_another_takes_for_a_leftover_while_it_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several replicas of one machine that start at the same moment."""
+    lock = claim._lock
+    taken: list[Path] = []
+
+    def meanwhile(descriptor: int) -> None:
+        monkeypatch.setattr(claim, "_lock", lock)
+        taken.extend(folders())
+        remove_leftovers()
+        lock(descriptor)
+
+    monkeypatch.setattr(claim, "_lock", meanwhile)
+    scratch = Scratch(lambda connection: None)
+    await scratch.open()
+    assert folders() == {scratch.folder} != set(taken)
+    await scratch.close()
 
 
 async def test_no_room_for_the_file(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
