@@ -2,15 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 import structlog
 
 from notifier import codec
 from notifier.backends.base import Change, Stored
+from notifier.backends.rows import Many, Row
 from notifier.instants import from_text
 from notifier.model import CloudEvent, Delivery, Instant
 
@@ -23,7 +22,9 @@ def commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     done = [(command.number,) for change in changes for command in change.done]
     packed: dict[str, bytes] = {}
     if states:
-        _keep_states(connection, list(states.values()))
+        missing = keep_states(connection, list(states.values()))
+        if missing:
+            log.warning("states_without_order", count=missing)  # forgotten meanwhile: nobody asks for them
     events = [_event_row(event, packed) for change in changes for event in change.events]
     if events:
         inserted = _EVENTS.run(connection, events)
@@ -34,31 +35,8 @@ def commit(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
         connection.executemany("DELETE FROM commands WHERE number = ?", done)
 
 
-class _Many:
-    """A statement over many rows at once.
-
-    Row by row a thread gives the interpreter away twice for each, and then waits for the event loop to give it back:
-    that costs more than the writing.
-    """
-
-    def __init__(self, columns: int, statement: str) -> None:
-        """`statement` has `{rows}` where the rows belong. One for each number of rows: it stays prepared."""
-        row = f"({', '.join('?' * columns)})"
-        self._statements = [statement.format(rows=", ".join([row] * size)) for size in range(_MOST_ROWS + 1)]
-
-    def run(self, connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """How many rows were written."""
-        written = 0
-        for first in range(0, len(rows), _MOST_ROWS):
-            some = rows[first : first + _MOST_ROWS]
-            written += connection.execute(self._statements[len(some)], list(chain.from_iterable(some))).rowcount
-        return written
-
-
-_MOST_ROWS = 32  # of a statement: two of each size are well within what a connection keeps prepared (128)
-
 # The state alone where that is all: a column that is named writes its indexes anew, which costs as much again.
-_STATES = _Many(
+_STATES = Many(
     4,
     "UPDATE orders SET state = new.column1 FROM (VALUES {rows}) AS new"
     " WHERE key = new.column4 AND phase = new.column2 AND retired_at IS new.column3",
@@ -68,15 +46,15 @@ UPDATE orders SET state = ?1, phase = ?2, retired_at = ?3 WHERE key = ?4 AND (ph
 """
 
 
-def _keep_states(connection: sqlite3.Connection, states: Sequence[tuple[bytes, str, Instant | None, str]]) -> None:
+def keep_states(connection: sqlite3.Connection, states: Sequence[Row]) -> int:
+    """Each with its phase, the time of its retirement and its key. How many of them have no order."""
     missing = len(states) - _STATES.run(connection, states)
     if missing:
         missing -= connection.executemany(_UPDATE_ORDER, states).rowcount
-    if missing:
-        log.warning("states_without_order", count=missing)  # forgotten meanwhile: nobody asks for them
+    return missing
 
 
-_EVENTS = _Many(
+_EVENTS = Many(
     5,
     "INSERT INTO events (key, life, sequence, observed_at, record) VALUES {rows}"
     " ON CONFLICT (key, life, sequence) DO NOTHING",

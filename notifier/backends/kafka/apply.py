@@ -18,8 +18,8 @@ from notifier.backends.kafka.history import History, delivery_row
 from notifier.backends.kafka.inputs import Parse
 from notifier.backends.kafka.orders import Orders, Outcome, Stated, stated
 from notifier.backends.kafka.records import Kept, Plain, Read, Record, number_of, read_fact, split_key, unpack_kept
-from notifier.backends.kafka.rows import Row
 from notifier.backends.kafka.topics import Topics
+from notifier.backends.rows import Row
 from notifier.errors import BackendError, Refused
 from notifier.log import Repeats
 

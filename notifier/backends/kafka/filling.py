@@ -15,7 +15,7 @@ import msgspec
 from notifier.backends.kafka.fetching import Answer, decode
 from notifier.backends.kafka.history import DELIVERY, EVENT, delivery_row, event_row
 from notifier.backends.kafka.records import Plain, Read, Record, number_of
-from notifier.backends.kafka.rows import Row, insert
+from notifier.backends.rows import Row, into
 from notifier.backends.worker import Worker
 from notifier.errors import BackendError, Refused
 
@@ -119,6 +119,7 @@ class Filling:
         self.path = path
         self.content = content
         self._schema = schema
+        self._insert = into(content.table, content.columns)
         self._worker = Worker(f"view-{content.table}")
         self._connection: sqlite3.Connection | None = None
         self._indexes: list[str] = []
@@ -152,10 +153,9 @@ class Filling:
         connection.execute(table)
 
     def _add(self, answer: Answer) -> None:
-        connection, content = self._opened(), self.content
-        into = f"INSERT INTO {content.table} ({content.columns})"
+        connection = self._opened()
         for records in decode(answer):
-            insert(connection, into, list(content.rows(answer.partition.partition, records)))
+            self._insert.run(connection, list(self.content.rows(answer.partition.partition, records)))
 
     def _index(self, index: str) -> None:
         connection = self._opened()

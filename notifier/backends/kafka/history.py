@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from notifier.backends import commits
 from notifier.backends.kafka.finished import about
 from notifier.backends.kafka.records import Plain, number_of, pack_as_it_came
-from notifier.backends.kafka.rows import Row, insert
+from notifier.backends.rows import Row, into
 from notifier.model import Instant
 
 FAREWELL = 2.0  # seconds in which a delivery that leaves one topic shows up in the other
@@ -34,6 +34,8 @@ _NEWER = """
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at, record = excluded.record,
 n = excluded.n WHERE excluded.n >= n
 """
+_DELIVERIES = into("deliveries", DELIVERY, _NEWER)
+_EVENTS = into("events", EVENT, "ON CONFLICT DO NOTHING")
 
 
 def delivery_row(id: str, record: Plain) -> Row:
@@ -98,7 +100,7 @@ class History:
 
     def deliveries(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """New or again."""
-        insert(connection, f"INSERT INTO deliveries ({DELIVERY})", rows, _NEWER)
+        _DELIVERIES.run(connection, rows)
 
     def event(self, part: int, record: Plain) -> None:
         """In the table after `settle`, if it was not before."""
@@ -107,7 +109,7 @@ class History:
     def settle(self, connection: sqlite3.Connection) -> None:
         """What came goes in: many at once, before anything else is done there."""
         events, self._events = self._events, []
-        insert(connection, f"INSERT INTO events ({EVENT})", events, "ON CONFLICT DO NOTHING")
+        _EVENTS.run(connection, events)
         self.events += len(events)
         deliveries, self._deliveries = self._deliveries, []
         self.deliveries(connection, deliveries)

@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from notifier import codec
+from notifier.backends.commits import keep_states
 from notifier.backends.kafka.history import History
 from notifier.backends.kafka.inputs import BadRecord, Parse, merged, read_input
 from notifier.backends.kafka.records import Kept, Record, number_of
-from notifier.backends.kafka.rows import Row, insert, written
+from notifier.backends.rows import Many, Row
 from notifier.model import Instant
 
 MOST_OUTCOMES = 10_000
@@ -25,12 +26,10 @@ CREATE TABLE early (key TEXT PRIMARY KEY, state BLOB, phase TEXT, retired_at INT
 DROP INDEX orders_live;
 """
 
-_FILL = "INSERT OR REPLACE INTO orders (watch, removed_at, shown, owned, state, phase, retired_at, key)"
-
-_RENEW = """
-WITH new (state, phase, retired_at, key) AS (VALUES {marks})
-UPDATE orders SET state = new.state, phase = new.phase, retired_at = new.retired_at FROM new WHERE orders.key = new.key
-"""
+_FILL = Many(
+    8,
+    "INSERT OR REPLACE INTO orders (watch, removed_at, shown, owned, state, phase, retired_at, key) VALUES {rows}",
+)
 
 Stated: TypeAlias = tuple[bytes | None, str, Instant | None]
 """A state, its phase, and when its order was retired."""
@@ -78,7 +77,7 @@ class Orders:
         for key, each in kept.items():
             rows.append((each.watch, each.removed_at, each.offset, each.offset, *states.pop(key, _NOTHING), key))
             self._met(partition, each.offset, there=False)
-        insert(connection, _FILL, rows)
+        _FILL.run(connection, rows)
         for key, (state, phase, retired_at) in states.items():
             self._come_early(connection, (state, phase, retired_at, key))
 
@@ -97,7 +96,7 @@ class Orders:
         """The states that came: many at once, before anything else is done with their orders."""
         rows: list[Row] = [(*each, key) for key, each in self._states.items()]
         self._states = {}
-        if written(connection, _RENEW, rows) == len(rows):
+        if not keep_states(connection, rows):
             return
         for *columns, key in rows:
             if connection.execute("SELECT 1 FROM orders WHERE key = ?", (key,)).fetchone() is None:
